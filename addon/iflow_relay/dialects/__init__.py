@@ -1,0 +1,1 @@
+"""One room per API dialect: how its requests and answers read."""

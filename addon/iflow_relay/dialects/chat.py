@@ -1,0 +1,130 @@
+"""Chat completions: what a request asks, and what a whole answer holds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..errors import EmptyResponse, InvalidJson, InvalidRequest
+from ..refusal import read_page, read_refusal
+
+RULES = ("sse-space", "error-in-200", "done", "usage", "finish-reason", "content")
+"""The names of the normalisation rules, as `iflow_normalise` takes them."""
+
+NO_CHOICES = (
+    "The upstream's answer has no choices. That is often a conversation that is too long for the "
+    "model: shorten it, or start a new one."
+)
+
+
+class ChatRequest(NamedTuple):
+    """What of a request matters on the way: the model asked for, and whether to stream."""
+
+    model: str
+    stream: bool
+    document: dict[str, Any]
+
+    def with_model(self, model: str) -> bytes:
+        """The body with another model in it, everything else as it was."""
+        return json.dumps(self.document | {"model": model}, ensure_ascii=False).encode()
+
+
+class Usage(NamedTuple):
+    """Tokens, None where the upstream did not say."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+
+class Completion(NamedTuple):
+    """A whole answer: its body as the client gets it, and what the ledger wants of it."""
+
+    body: bytes
+    usage: Usage = Usage()
+
+
+def parse_chat(body: bytes) -> ChatRequest:
+    """Read a request body; raises InvalidJson or InvalidRequest."""
+    if not body.strip():
+        raise InvalidJson("The request has no body: send JSON with model and messages.")
+    try:
+        document = json.loads(body)
+    except UnicodeDecodeError as error:
+        raise InvalidJson("The request body is not valid UTF-8.") from error
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InvalidJson(f"The request body is no JSON: {error.msg} ({where}).") from error
+    except RecursionError as error:
+        raise InvalidJson("The request body is nested too deeply.") from error
+    except ValueError as error:
+        raise InvalidJson(f"The request body is no JSON that can be read: {error}.") from error
+    if not isinstance(document, dict):
+        raise InvalidRequest("The request body is JSON, but not an object with messages.")
+    if not isinstance(document.get("messages"), list):
+        raise InvalidRequest("The request has no list of messages.", param="messages")
+    model = document.get("model")
+    if model is not None and not isinstance(model, str):
+        raise InvalidRequest("model is not a text.", param="model")
+    return ChatRequest(model or "", document.get("stream") is True, document)
+
+
+def read_completion(body: bytes, rules: frozenset[str]) -> Completion:
+    """Read a whole answer from inside a 200; raises the error that it really is.
+
+    The body comes back as it was, byte for byte, unless a rule had to change it.
+    """
+    if not body.strip():
+        raise EmptyResponse("The upstream answered 200 with nothing in it. Try again.")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise read_page(body) from error
+    if "error-in-200" in rules and (refusal := read_refusal(document)):
+        raise refusal
+    if "content" in rules and not _has_choices(document):
+        raise EmptyResponse(NO_CHOICES)
+    if not isinstance(document, dict):
+        return Completion(body)
+    changed = "finish-reason" in rules and fix_finish_reason(document)
+    return Completion(
+        json.dumps(document, ensure_ascii=False).encode() if changed else body,
+        read_usage(document),
+    )
+
+
+def _has_choices(document: Any) -> bool:
+    return isinstance(document, dict) and bool(document.get("choices"))
+
+
+def fix_finish_reason(document: Mapping[str, Any], called: frozenset[int] = frozenset()) -> bool:
+    """Turn `stop` into `tool_calls` in each choice that calls tools; whether anything changed.
+
+    `called` holds the choices (by index) whose tool calls came in earlier chunks.
+    """
+    changed = False
+    for choice in choices_of(document):
+        said = choice.get("message") or choice.get("delta")
+        calls = isinstance(said, dict) and bool(said.get("tool_calls"))
+        if choice.get("finish_reason") == "stop" and (calls or choice.get("index", 0) in called):
+            choice["finish_reason"] = "tool_calls"
+            changed = True
+    return changed
+
+
+def choices_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The choices that are objects; an empty list where there are none."""
+    choices = document.get("choices")
+    return [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
+
+
+def read_usage(document: Mapping[str, Any]) -> Usage:
+    """The token counts of an answer or a chunk; `null` and `{}` read as not said."""
+    usage = document.get("usage")
+    if not isinstance(usage, dict):
+        return Usage()
+    return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

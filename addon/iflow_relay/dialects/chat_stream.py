@@ -1,0 +1,248 @@
+"""A chat stream on its way through: whole events go on as the bytes they came in.
+
+Rules of this room:
+1. Nothing is returned before the first event is known, so that an answer that turns out to be an
+   error can still get its true status (`refusal`).
+2. Once the first token was seen, an event that needs nothing is told from one that does by plain
+   searches. A key with its quotes and colon cannot stand inside a JSON string (its quotes
+   would be escaped there), so a match is a key. Each event is judged alone: how the network cut the
+   stream changes nothing.
+3. An error ends the stream: its event is the last, and no `[DONE]` follows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from .. import sse
+from ..errors import EmptyResponse, RelayError, UpstreamBroken, UpstreamInvalid, render_error
+from ..refusal import read_page, read_refusal
+from .chat import RULES, Usage, choices_of, fix_finish_reason, read_usage
+
+_UNSPACED = re.compile(rb"((?:^|(?<=[\r\n]))data:)(?=[^ \r\n])")
+
+MAX_DOCUMENT = 1 << 20
+"""Bytes of a body that is no stream that are kept: it is an error, or it is of no use."""
+
+_EMPTY = (
+    "The upstream ended the stream without a single event. That is often a conversation that is "
+    "too long for the model: shorten it, or start a new one."
+)
+
+
+class ChatStream:
+    """Reads an upstream's chat stream and says, chunk by chunk, what the client gets.
+
+    `now` gives seconds on a steady clock, `redact` takes keys out of a message.
+    """
+
+    def __init__(
+        self,
+        rules: frozenset[str] = frozenset(RULES),
+        *,
+        now: Callable[[], float],
+        redact: Callable[[str], str] = str,
+    ) -> None:
+        self._rules = rules
+        self._now = now
+        self._redact = redact
+        self._splitter = sse.Splitter()
+        self._head: bytearray | None = bytearray()
+        self._document: bytearray | None = None
+        self._events = 0
+        self._called: set[int] = set()
+        self._finished = False
+        self._usage_event = b""
+        self._returned = False
+        self.refusal: RelayError | None = None
+        self.failure: RelayError | None = None
+        self.ended = False
+        self.first_token_at: float | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """What goes to the client, now that these bytes came; nothing once `ended`."""
+        if self.ended:
+            return b""
+        if self._head is not None:
+            data = self._open(self._head, data)
+        if self._document is not None:
+            self._document += data[: MAX_DOCUMENT - len(self._document)]
+            return b""
+        try:
+            block = self._splitter.feed(data)
+        except sse.TooLong as error:
+            return self.fail(UpstreamInvalid(f"The upstream's stream holds {error}."))
+        if not block:
+            return b""
+        out = b"".join([self._pass(event) for event in sse.split_events(block)])
+        self._returned = self._returned or bool(out)
+        return out
+
+    def finish(self, *, delimited: bool = True) -> bytes:
+        """What goes to the client when the upstream has ended the stream.
+
+        `delimited` is False where only the end of the connection ended it, so that a stream that
+        was cut off looks the same as one that is complete.
+        """
+        if self.ended:
+            return b""
+        if self._document is not None:
+            return self.fail(self._judge(bytes(self._document)))
+        out = self._read_rest(self._splitter.finish())
+        if self.ended:
+            return out
+        if not self._events:
+            return out + self.fail(EmptyResponse(_EMPTY))
+        if not (delimited or self._finished):
+            return out + self.fail(UpstreamBroken("The upstream's stream was cut off."))
+        self.ended = True
+        return out + (sse.DONE if "done" in self._rules else b"")
+
+    def fail(self, error: RelayError) -> bytes:
+        """End the stream with this error: as `refusal` where the client has got nothing yet."""
+        error.message = self._redact(error.message)
+        self.ended = True
+        self.failure = error
+        if not self._returned and not isinstance(error, EmptyResponse):
+            self.refusal = error
+            return b""
+        self._returned = True
+        return sse.render_event(render_error(error))
+
+    def usage(self) -> Usage:
+        """The tokens that the stream's last word on them gives."""
+        data = sse.event_data(self._usage_event)
+        try:
+            return read_usage(json.loads(data or b"{}"))
+        except (ValueError, AttributeError):
+            return Usage()
+
+    def _open(self, head: bytearray, data: bytes) -> bytes:
+        """Tell by its first letter whether the body is an event stream or one document."""
+        head += data
+        letters = bytes(head).removeprefix(sse.BOM).lstrip()
+        if not letters or sse.BOM.startswith(bytes(head)):
+            return b""
+        self._head = None
+        if letters[:1] in (b"{", b"[", b"<"):
+            self._document = bytearray()
+        return bytes(head)
+
+    @staticmethod
+    def _judge(body: bytes) -> RelayError:
+        try:
+            refusal = read_refusal(json.loads(body.removeprefix(sse.BOM)))
+        except (ValueError, RecursionError):
+            return read_page(body)
+        return refusal or UpstreamInvalid(
+            "A stream was asked for, but the upstream answered with one document: it may not "
+            "stream this model. Ask without stream."
+        )
+
+    def _pass(self, event: bytes) -> bytes:
+        """One event on its way: the hot path is a plain one, forwarded without reading its JSON."""
+        if self.first_token_at is None or self.ended or not self._is_plain(event):
+            return self._read(event)
+        if b'"usage":{' in event or b'"usage": {' in event:
+            self._usage_event = event
+        if event.startswith(b"data:{") and "sse-space" in self._rules:
+            return b"data: " + event[5:]
+        return event
+
+    def _is_plain(self, event: bytes) -> bool:
+        """Whether nothing in the event needs a look."""
+        return (
+            b'"choices":' in event
+            and event.startswith((b"data: {", b"data:{"))
+            and b'"error"' not in event
+            and b'"finish_reason":"' not in event
+            and b'"finish_reason": "' not in event
+            and (bool(self._called) or b'"tool_calls"' not in event)
+            and b"\ndata:" not in event
+            and b"\rdata:" not in event
+        )
+
+    def _read_rest(self, rest: bytes) -> bytes:
+        """An event without its blank line: whole if it reads, else the stream broke inside it."""
+        data = sse.event_data(rest)
+        if data is None:
+            return b""
+        try:
+            if data.strip() != b"[DONE]":
+                json.loads(data)
+        except ValueError:
+            return self.fail(UpstreamBroken("The upstream's stream was cut off inside an event."))
+        return self._read(rest.rstrip(b"\r\n") + b"\n\n")
+
+    def _read(self, event: bytes) -> bytes:
+        """One event, looked at closely."""
+        if self.ended:
+            return b""
+        data = sse.event_data(event)
+        if data is None:
+            return event
+        if data.strip() == b"[DONE]":
+            return self._read_done(event)
+        if not data.strip():
+            return b"" if "content" in self._rules else event
+        try:
+            document = json.loads(data)
+        except (ValueError, RecursionError):
+            return self.fail(UpstreamInvalid("The upstream sent an event that is no JSON."))
+        self._events += 1
+        return self._read_chunk(event, document)
+
+    def _read_done(self, event: bytes) -> bytes:
+        if not self._events:
+            return self.fail(EmptyResponse(_EMPTY))
+        self.ended = True
+        return self._line_space(event)
+
+    def _read_chunk(self, event: bytes, document: Any) -> bytes:
+        if "error-in-200" in self._rules and (error := read_refusal(document)):
+            return self.fail(error)
+        if not isinstance(document, dict):
+            return self.fail(UpstreamInvalid("The upstream sent an event that is no object."))
+        changed = False
+        if document.get("usage") and "usage" in self._rules:
+            self._usage_event = event
+        if "choices" not in document and "content" in self._rules:
+            if not document.get("usage"):
+                return self.fail(UpstreamInvalid("The upstream sent an event without choices."))
+            # A last word on usage that leaves choices out trips clients that index them.
+            document["choices"] = []
+            changed = True
+        for choice in choices_of(document):
+            self._watch(choice)
+        if "finish-reason" in self._rules:
+            changed = fix_finish_reason(document, frozenset(self._called)) or changed
+        if changed:
+            return _line_breaks(event) + sse.render_event(document)
+        return self._line_space(event)
+
+    def _watch(self, choice: dict[str, Any]) -> None:
+        """Note what later events are judged by: a first token, tool calls, a finish."""
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            if delta.get("tool_calls"):
+                self._called.add(choice.get("index", 0))
+            if self.first_token_at is None and any(
+                delta.get(k) for k in ("content", "reasoning_content", "reasoning", "tool_calls")
+            ):
+                self.first_token_at = self._now()
+        if choice.get("finish_reason"):
+            self._finished = True
+
+    def _line_space(self, event: bytes) -> bytes:
+        """Rule `sse-space` for one event, whatever its lines look like."""
+        if "sse-space" not in self._rules or b"data:" not in event:
+            return event
+        return _UNSPACED.sub(rb"\1 ", event)
+
+
+def _line_breaks(event: bytes) -> bytes:
+    """The line breaks before an event's first line: they were the client's to get."""
+    return event[: len(event) - len(event.lstrip(b"\r\n"))]

@@ -1,0 +1,74 @@
+"""Who may call: the Host, Origin and key of a request against what the user allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from urllib.parse import urlsplit
+
+from .credential import Secret, is_address, is_loopback
+from .errors import ForbiddenHost, ForbiddenOrigin, WrongKey
+from .routing import HostPattern
+
+LOOPBACK = "loopback"
+"""The name in `iflow_cors_origins` for pages that this machine itself serves."""
+
+
+def host_of(authority: str) -> str:
+    """The host of a Host header: without port, brackets and a final dot, in lower case."""
+    host = authority.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".")
+
+
+def is_virtual(host: str, patterns: Iterable[HostPattern]) -> bool:
+    """Whether a host name is one of the virtual hosts."""
+    return any(pattern.matches(host) for pattern in patterns)
+
+
+def check_host(
+    authority: str | None, allowed: Iterable[HostPattern], *, any_address: bool = False
+) -> None:
+    """Raise ForbiddenHost unless the Host header names this machine or a virtual host.
+
+    A page whose name was rebound to a loopback address (DNS rebinding) still sends its own name, so
+    an IP address is no sign of one: `any_address` lets it pass.
+    """
+    host = host_of(authority or "")
+    if any_address and is_address(host):
+        return
+    if host and not is_loopback(host) and not is_virtual(host, allowed):
+        raise ForbiddenHost(
+            f"The relay does not answer to the name {host[:100]!r}. If it is yours, add it with "
+            f"--set iflow_hosts={host[:100]}, else call 127.0.0.1."
+        )
+    if not host:
+        raise ForbiddenHost("The request has no Host header.")
+
+
+def is_allowed_origin(origin: str, allowed: Sequence[str]) -> bool:
+    """Whether pages of this origin may call; `*` in a rule stands for anything."""
+    if LOOPBACK in allowed and is_loopback(urlsplit(origin).hostname or ""):
+        return True
+    return any(rule != LOOPBACK and fnmatchcase(origin, rule) for rule in allowed)
+
+
+def check_origin(origin: str | None, allowed: Sequence[str]) -> None:
+    """Raise ForbiddenOrigin if a web page calls that was not allowed to."""
+    if origin is not None and not is_allowed_origin(origin, allowed):
+        raise ForbiddenOrigin(
+            f"The page {origin[:200]} may not use this relay. To allow it: "
+            f"--set iflow_cors_origins={origin[:200]}"
+        )
+
+
+def check_key(presented: str | None, keys: Sequence[Secret]) -> None:
+    """Raise WrongKey unless one of the local keys was presented, or none is wanted."""
+    if not keys:
+        return
+    if presented is None:
+        raise WrongKey("This relay wants a key: send one of iflow_local_keys as API key.")
+    # Every key is compared, so that the time taken tells nothing of which one was close.
+    if sum(key.matches(presented) for key in keys) == 0:
+        raise WrongKey("The API key is not one of this relay's iflow_local_keys.")

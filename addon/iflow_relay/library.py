@@ -1,0 +1,62 @@
+"""The user's models.toml, re-read when it changes, and what the upstream's own list has taught."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import platformdirs
+
+from .catalog import Overlay, parse_overlay
+
+logger = logging.getLogger(__name__)
+
+
+class Library:
+    """What is known of models beyond the built-in table."""
+
+    def __init__(self) -> None:
+        self._own = platformdirs.user_config_path("iflow-relay") / "models.toml"
+        self._path = self._own
+        self._stamp: tuple[int, int] | None = None
+        self._overlay = Overlay()
+        self.learned: frozenset[str] = frozenset()
+        """The ids that the upstream last listed."""
+
+    def use(self, models: str) -> None:
+        """Take `iflow_models`: where it names a file, that file stands in for models.toml."""
+        named = models not in ("auto", "builtin", "upstream")
+        path = Path(models) if named else self._own
+        if path != self._path:
+            self._path, self._stamp, self._overlay = path, None, Overlay()
+
+    def overlay(self) -> Overlay:
+        """What the file adds, changes or hides; the last good one while the file is broken."""
+        stamp = self._look()
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._overlay = self._read() if stamp else Overlay()
+        return self._overlay
+
+    def overlay_ids(self) -> frozenset[str]:
+        """The ids that the file adds or changes."""
+        return frozenset(str(entry["id"]) for entry in self.overlay().entries)
+
+    def learn(self, ids: Iterable[str]) -> None:
+        """Remember what the upstream has."""
+        self.learned = frozenset(ids)
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size
+
+    def _read(self) -> Overlay:
+        try:
+            return parse_overlay(self._path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            logger.warning("%s is not used: %s", self._path, error)
+            return self._overlay

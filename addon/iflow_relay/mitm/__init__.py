@@ -1,0 +1,1 @@
+"""Everything that knows mitmproxy: the addons, their options and the protocol layer."""

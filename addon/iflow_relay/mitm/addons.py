@@ -1,0 +1,15 @@
+"""Puts the addons together."""
+
+from __future__ import annotations
+
+from .answer import RelayAnswer
+from .connect import RelayConnect
+from .options import RelayOptions
+from .relay import Relay
+from .route import RelayRoute
+
+
+def make_addons(relay: Relay | None = None) -> list[object]:
+    """Fresh addons around one relay, in the order in which their hooks run."""
+    relay = relay or Relay()
+    return [RelayOptions(relay), RelayConnect(relay), RelayRoute(relay), RelayAnswer(relay)]

@@ -1,0 +1,67 @@
+"""The edge of every hook: what raises is told to the client, and nothing is sent on."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable
+
+from mitmproxy import http
+
+from ..errors import InternalError, RelayError
+from .relay import Call, Relay
+
+logger = logging.getLogger(__name__)
+
+
+class HasRelay:
+    """An addon that works on calls."""
+
+    def __init__(self, relay: Relay) -> None:
+        self.relay = relay
+
+
+def refuse(relay: Relay, flow: http.HTTPFlow, error: Exception) -> None:
+    """Answer the flow with the error, and see to it that the request goes nowhere."""
+    if not isinstance(error, RelayError):
+        logger.error("A fault of the relay's own: %r", error, exc_info=error)
+        error = InternalError("The relay met a fault of its own; its log says more.")
+    if call := relay.calls.get(flow):
+        call.upstream = None
+    flow.response = relay.render(error, flow)
+
+
+def closed[S: HasRelay](
+    hook: Callable[[S, http.HTTPFlow, Call], None],
+) -> Callable[[S, http.HTTPFlow], None]:
+    """A hook that sees only live calls of ours and fails closed."""
+
+    @functools.wraps(hook)
+    def guarded(self: S, flow: http.HTTPFlow) -> None:
+        call = self.relay.calls.get(flow)
+        if call is None:
+            return
+        try:
+            hook(self, flow, call)
+        except Exception as error:
+            refuse(self.relay, flow, error)
+
+    return guarded
+
+
+def closed_async[S: HasRelay](
+    hook: Callable[[S, http.HTTPFlow, Call], Awaitable[None]],
+) -> Callable[[S, http.HTTPFlow], Awaitable[None]]:
+    """The same for a hook that may wait."""
+
+    @functools.wraps(hook)
+    async def guarded(self: S, flow: http.HTTPFlow) -> None:
+        call = self.relay.calls.get(flow)
+        if call is None or flow.response or flow.error:
+            return
+        try:
+            await hook(self, flow, call)
+        except Exception as error:
+            refuse(self.relay, flow, error)
+
+    return guarded

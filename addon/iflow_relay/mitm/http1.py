@@ -1,0 +1,79 @@
+"""The client's side of HTTP/1, where a request that is no HTTP gets an answer that is JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeGuard
+
+from mitmproxy import http
+from mitmproxy.connection import ConnectionState
+from mitmproxy.net.http import http1
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import HttpEvent, ResponseProtocolError
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+
+from ..errors import HeadTooLarge, InvalidHttp, RelayError
+
+MAX_HEAD = 32 << 10
+"""Bytes of request line and headers: twice what Node takes, four times what nginx does."""
+
+Render = Callable[[RelayError], http.Response]
+
+
+class RelayHttp1Server(Http1Server):
+    """mitmproxy's HTTP/1 server with a bound on the head and errors in the API's shape."""
+
+    def __init__(self, context: Context, render: Render) -> None:
+        super().__init__(context)
+        self._render = render
+
+    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        if self._is_page(event):
+            yield self._error(InvalidHttp(event.message))
+            yield commands.CloseConnection(self.conn)
+            return
+        yield from super().send(event)
+
+    def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
+        if isinstance(event, events.DataReceived) and self._head_is_too_large():
+            yield self._error(HeadTooLarge(f"The request's head is over {MAX_HEAD >> 10} KB."))
+            yield commands.CloseConnection(self.conn)
+            self.state = self.done
+            return
+        yield from self._in_json(super().read_headers(event))
+
+    def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        for command in super().read_body(event):
+            # A body that breaks its own framing: mitmproxy closes without a word.
+            closes = isinstance(command, commands.CloseConnection)
+            if closes and not self.response and self._can_write():
+                yield self._error(InvalidHttp("The request body breaks off or is not framed."))
+            yield command
+
+    def _head_is_too_large(self) -> bool:
+        if len(self.buf) <= MAX_HEAD:
+            return False
+        return bytes(self.buf)[:MAX_HEAD].find(b"\r\n\r\n") < 0
+
+    def _is_page(self, event: HttpEvent) -> TypeGuard[ResponseProtocolError]:
+        """Whether mitmproxy would send a page of HTML for this event."""
+        if not isinstance(event, ResponseProtocolError) or self.response:
+            return False
+        return event.code.http_status_code() is not None and self._can_write()
+
+    def _in_json(self, produced: Iterator[commands.Command]) -> Iterator[commands.Command]:
+        """While a head is read, all that is sent is mitmproxy's error page."""
+        for command in produced:
+            if isinstance(command, commands.SendData) and command.data.startswith(b"HTTP/1.1 400"):
+                yield self._error(InvalidHttp("The bytes that came are no HTTP request."))
+            else:
+                yield command
+
+    def _can_write(self) -> bool:
+        return bool(self.conn.state & ConnectionState.CAN_WRITE)
+
+    def _error(self, error: RelayError) -> commands.SendData:
+        response = self._render(error)
+        response.headers["Connection"] = "close"
+        return commands.SendData(self.conn, http1.assemble_response(response))

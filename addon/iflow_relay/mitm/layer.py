@@ -1,0 +1,177 @@
+"""mitmproxy's HTTP layer with the relay's streams in it, and the time that they may take.
+
+mitmproxy answers a failure of its own with a page of HTML, ends a stream that broke as if all were
+well where an addon streams it, and has no hook for either (its issue 4854). So what is ours runs in
+`RelayStream`. This folder's `layer`, `stream`, `answering` and `http1` lean on mitmproxy's
+internals, and no other file does; `check_internals` says at start if those have changed.
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Iterator
+
+from mitmproxy.connection import Connection
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import (
+    ErrorCode,
+    GetHttpConnection,
+    HttpLayer,
+    HTTPMode,
+    HttpStream,
+    ResponseProtocolError,
+)
+from mitmproxy.proxy.layers.http._http1 import Http1Server
+
+from .answering import Commands
+from .http1 import RelayHttp1Server
+from .policy import Policy
+from .stream import ENDLESS_HEAD, RelayStream, UpstreamSilent
+
+MAX_ANSWER_HEAD = 256 << 10
+"""Bytes of an upstream's response head: more is an attack on memory, or no HTTP."""
+
+
+class RelayHttpLayer(HttpLayer):
+    """All streams of one client connection, and the time they may take."""
+
+    def __init__(self, context: Context, mode: HTTPMode, policy: Policy, *, all_ours: bool) -> None:
+        super().__init__(context, mode)
+        self.policy = policy
+        self._all_ours = all_ours
+        self._timer: commands.RequestWakeup | None = None
+        self._heads: dict[Connection, int] = {}
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        if isinstance(event, events.DataReceived) and event.connection is not self.context.client:
+            yield from self._joined(super()._handle_event(event))
+            yield from self._bound_head(event)
+        elif isinstance(event, events.Wakeup) and event.command is self._timer:
+            yield from self._wake_up()
+        else:
+            if isinstance(event, events.Start) and self._all_ours and self._speaks_http1():
+                server = RelayHttp1Server(self.context.fork(), self.policy.render)
+                self.connections[self.context.client] = server
+            yield from super()._handle_event(event)
+
+    def _speaks_http1(self) -> bool:
+        return self.context.client.alpn in (None, b"", b"http/1.1", b"http/1.0")
+
+    def _joined(self, produced: Iterator[commands.Command]) -> Iterator[commands.Command]:
+        """One write for all that one read brought: each costs a system call on both sides."""
+        client = self.context.client
+        pieces: list[bytes] = []
+        for command in produced:
+            if type(command) is commands.SendData and command.connection is client:
+                pieces.append(command.data)
+                continue
+            if pieces:
+                yield commands.SendData(client, b"".join(pieces))
+                pieces.clear()
+            yield command
+        if pieces:
+            yield commands.SendData(client, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def make_stream(self, stream_id: int) -> Commands:
+        stream = RelayStream(self.context.fork(), stream_id, self.policy)
+        self.streams[stream_id] = stream
+        yield from self.event_to_child(stream, events.Start())
+
+    def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> Commands:
+        if self._timer is None:
+            yield self._set_timer(min(self.policy.connect_timeout, self.policy.timeout))
+        yield from super().get_connection(event, reuse=reuse)
+
+    def _set_timer(self, delay: float) -> commands.RequestWakeup:
+        self._timer = commands.RequestWakeup(max(delay, 0.02))
+        return self._timer
+
+    def _wake_up(self) -> Commands:
+        """Give up what has taken too long, and come again when the next may have."""
+        self._timer = None
+        for connection in list(self.waiting_for_establishment):
+            begun = connection.timestamp_start
+            if begun and time.time() - begun >= self.policy.connect_timeout:
+                yield commands.CloseConnection(connection)
+        limit, now = self.policy.timeout, time.monotonic()
+        for stream in self._waiting_streams():
+            if now - stream.heard >= limit:
+                silent = UpstreamSilent(
+                    stream.stream_id,
+                    f"The upstream has been silent for {limit:g} seconds (iflow_timeout).",
+                    ErrorCode.GENERIC_SERVER_ERROR,
+                )
+                yield from self.event_to_child(stream, silent)
+        dues = [limit + stream.heard - now for stream in self._waiting_streams()]
+        if self.waiting_for_establishment:
+            dues.append(self.policy.connect_timeout / 4)
+        if dues:
+            yield self._set_timer(min(dues))
+
+    def _waiting_streams(self) -> list[RelayStream]:
+        """The streams whose upstream owes them a word."""
+        return [s for s in self.streams.values() if isinstance(s, RelayStream) and s.heard]
+
+    def _bound_head(self, event: events.DataReceived) -> Commands:
+        """End a response head that grows without end; mitmproxy would keep all of it."""
+        if event.connection.alpn == b"h2":
+            return
+        for stream in self.streams.values():
+            if (
+                isinstance(stream, RelayStream)
+                and stream.awaits_head
+                and stream.context.server is event.connection
+            ):
+                size = self._heads.get(event.connection, 0) + len(event.data)
+                self._heads[event.connection] = size
+                if size > MAX_ANSWER_HEAD:
+                    yield commands.CloseConnection(event.connection)
+                    broken = ResponseProtocolError(
+                        stream.stream_id, ENDLESS_HEAD, ErrorCode.GENERIC_SERVER_ERROR
+                    )
+                    yield from self.event_to_child(stream, broken)
+                return
+        self._heads.pop(event.connection, None)
+
+
+NEEDED = {
+    HttpStream: (
+        "state_wait_for_request_headers",
+        "state_done",
+        "state_errored",
+        "handle_protocol_error",
+        "check_killed",
+        "client_state",
+        "server_state",
+        "request_body_buf",
+        "response_body_buf",
+    ),
+    HttpLayer: (
+        "make_stream",
+        "get_connection",
+        "event_to_child",
+        "_handle_event",
+        "connections",
+        "streams",
+        "waiting_for_establishment",
+    ),
+    Http1Server: ("send", "read_headers", "read_body", "done", "buf", "state", "conn"),
+}
+"""What the relay's layers override or use of mitmproxy's."""
+
+
+def check_internals() -> list[str]:
+    """What is needed of mitmproxy and not there any more, in words; empty where all is there."""
+    return [
+        f"{owner.__name__}.{name}"
+        for owner, names in NEEDED.items()
+        for name in names
+        if not hasattr(owner, name) and f"self.{name}" not in _constructor(owner)
+    ]
+
+
+def _constructor(owner: type) -> str:
+    found = (vars(base).get("__init__") for base in owner.__mro__)
+    return "".join(inspect.getsource(f) for f in found if inspect.isfunction(f))

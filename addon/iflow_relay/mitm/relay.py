@@ -1,0 +1,202 @@
+"""What the addons share: the parsed options, the session, and the calls under way."""
+
+from __future__ import annotations
+
+import copy
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from mitmproxy import http
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.mode_specs import ReverseMode
+
+from ..catalog import BUILTIN, ModelMap
+from ..config import OPTIONS, Config, parse_config
+from ..credential import Secret
+from ..dialects.chat import Usage
+from ..dialects.chat_stream import ChatStream
+from ..errors import RelayError, render_error_body
+from ..guard import host_of, is_virtual
+from ..headers import Fields, authorization, cors_fields, masked_authorization
+from ..library import Library
+from ..routing import Route
+from ..session import Session, Upstream
+from .line import Line
+
+NOTHING_SAID = Usage()
+
+
+@dataclass(slots=True)
+class Call:
+    """One request of a client, from its head to the end of its answer; times are monotonic."""
+
+    route: Route
+    foreign_host: bool = False
+    origin: str | None = None
+    begun: float = field(default_factory=time.monotonic)
+    asked: str = ""
+    run: str = ""
+    stream: bool = False
+    upstream: Upstream | None = None
+    reader: ChatStream | None = None
+    usage: Usage = NOTHING_SAID
+    leave_line: Callable[[], None] | None = None
+
+    def redact(self, text: str) -> str:
+        """The text without the key that the upstream was called with."""
+        key = self.upstream.key if self.upstream else None
+        return key.redact(text) if key else text
+
+
+class Ended(NamedTuple):
+    """A call that has ended, for whoever reports on it; times in seconds."""
+
+    call: Call
+    status: int
+    error: str | None
+    usage: Usage
+    first_token: float | None
+    duration: float
+    client: str
+
+
+class Relay:
+    """The state of one relay; also what its protocol layer asks (`Policy`)."""
+
+    connect_timeout = 10.0
+    """Seconds for TCP and TLS to an upstream."""
+
+    def __init__(self) -> None:
+        self.config: Config = parse_config({option.name: option.default for option in OPTIONS})
+        self.session = Session(self.config, os.environ)
+        self.library = Library()
+        self.line = Line(0)
+        self.on_end: list[Callable[[Ended], None]] = []
+        self.calls: WeakKeyDictionary[http.HTTPFlow, Call] = WeakKeyDictionary()
+        self.name = f"iflow-relay-{secrets.token_hex(4)}"
+        """This process in `Via`: a request that carries it has come back to its sender."""
+
+    def set_config(self, config: Config) -> None:
+        """Take over options that were parsed; calls under way end as they began."""
+        self.config = config
+        self.session = Session(config, os.environ)
+        self.library.use(config.models)
+        self.line = Line(config.max_concurrency)
+
+    # --- what the protocol layer asks --------------------------------------------------------
+
+    @property
+    def timeout(self) -> float:
+        return self.config.timeout
+
+    @property
+    def max_body(self) -> int:
+        return self.config.max_body
+
+    def claim(self, context: Context, request: http.Request) -> str | None:
+        """How a request came to be ours: on a reverse listener, or for a virtual host."""
+        if isinstance(context.client.proxy_mode, ReverseMode):
+            return "reverse"
+        if request.method == "CONNECT":
+            return None
+        names = [request.host, context.client.sni, (context.server.address or ("",))[0]]
+        hosts = self.config.hosts
+        return "proxy" if any(is_virtual(host_of(n), hosts) for n in names if n) else None
+
+    def wire(self, flow: http.HTTPFlow) -> http.Request | None:
+        """The flow's request with the real key in it, and only towards the upstream it is for."""
+        call = self.calls.get(flow)
+        if call is None or call.upstream is None:
+            return None
+        request = flow.request
+        base = call.upstream.base_url
+        aimed = (request.scheme, request.host, request.port) == (base.scheme, base.host, base.port)
+        fields = tuple(f for f in request.headers.fields if f[0].lower() != b"authorization")
+        # A shallow copy: mitmproxy's own checks every field again, which costs more than sending.
+        wire = copy.copy(request)
+        wire.data = copy.copy(request.data)
+        if not request.is_http2:
+            wire.data.http_version = b"HTTP/1.1"
+        key = call.upstream.key if aimed else None
+        wire.data.headers = http.Headers(fields + authorization(key))
+        return wire
+
+    def render(self, error: RelayError, flow: http.HTTPFlow | None = None) -> http.Response:
+        """An error as an answer, and a note of it on the flow."""
+        fields: Fields = ((b"Content-Type", b"application/json"),)
+        if flow is not None:
+            flow.metadata["iflow.error"] = error.code
+            call = self.calls.get(flow)
+            fields += cors_fields(call.origin if call else None)
+        return http.Response.make(error.status, render_error_body(error), fields)
+
+    # --- what the addons ask -----------------------------------------------------------------
+
+    def end(self, flow: http.HTTPFlow) -> None:
+        """A call is over: note its figures on the flow, and forget it and its key."""
+        call = self.calls.pop(flow, None)
+        if call is None:
+            return
+        if call.leave_line:
+            call.leave_line()
+        reader = call.reader
+        error = flow.metadata.get("iflow.error")
+        if reader and reader.failure:
+            error = reader.failure.code
+        elif flow.error and not error:
+            error = "client_disconnected"
+        usage = reader.usage() if reader else call.usage
+        first = reader.first_token_at - call.begun if reader and reader.first_token_at else None
+        ended = Ended(
+            call,
+            flow.response.status_code if flow.response else 0,
+            error,
+            usage,
+            first,
+            time.monotonic() - call.begun,
+            _client_name(flow),
+        )
+        _note(flow, ended)
+        for observer in self.on_end:
+            observer(ended)
+
+    def shown_authorization(self, key: Secret | None) -> Fields:
+        """The field that logs in, as the recorded flow shows it."""
+        return (authorization if self.config.show_credentials else masked_authorization)(key)
+
+    def uses_builtin_models(self, upstream: Upstream) -> bool:
+        """Whether the catalog is the built-in table, rather than the upstream's own list."""
+        models = self.config.models
+        return models == "builtin" or (models == "auto" and upstream.base_url.is_iflow)
+
+    def model_map(self, upstream: Upstream) -> ModelMap:
+        """How a model that was asked for becomes the one that runs."""
+        if self.uses_builtin_models(upstream):
+            first, known = BUILTIN[0].id, frozenset(model.id for model in BUILTIN)
+        else:
+            first, known = None, self.library.learned
+        known |= self.library.overlay_ids() | ({upstream.model} if upstream.model else set())
+        return ModelMap(self.config.model_map, upstream.model or first, frozenset(known))
+
+
+def _client_name(flow: http.HTTPFlow) -> str:
+    """The client's program as its User-Agent begins, else its address."""
+    agent = str(flow.metadata.get("iflow.client", ""))
+    return agent.split(" ")[0][:40] or str((flow.client_conn.peername or ("?",))[0])
+
+
+def _note(flow: http.HTTPFlow, ended: Ended) -> None:
+    """The call's figures as metadata: plain values, which flow files can hold."""
+    figures = {
+        "iflow.error": ended.error,
+        "iflow.tokens.prompt": ended.usage.prompt,
+        "iflow.tokens.completion": ended.usage.completion,
+        "iflow.ttft": ended.first_token,
+        "iflow.duration": ended.duration,
+    }
+    flow.metadata.update({name: value for name, value in figures.items() if value is not None})

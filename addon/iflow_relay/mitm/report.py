@@ -1,0 +1,68 @@
+"""Tells the person who started the relay where it is, and of each call as it ends."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from mitmproxy import ctx
+
+from ..routing import Kind
+from .relay import Ended, Relay
+
+Print = Callable[[str], None]
+
+
+class RelayReport:
+    """One line a call; `greet` gets the address once the relay listens."""
+
+    def __init__(self, relay: Relay, *, greet: Callable[[str], str], lines: bool) -> None:
+        self._relay = relay
+        self._greet = greet
+        self._colour = sys.stdout.isatty()
+        if lines:
+            relay.on_end.append(self._report)
+
+    def running(self) -> None:
+        """Say where to point a client, now that somebody listens there."""
+        addresses = ctx.master.addons.get("proxyserver").listen_addrs()
+        host, port = addresses[0][:2] if addresses else ("127.0.0.1", 0)
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if greeting := self._greet(f"http://{authority}/v1"):
+            print(greeting, flush=True)
+
+    def _report(self, ended: Ended) -> None:
+        if ended.call.route.kind is not Kind.HEALTH:
+            line = render_line(time.strftime("%H:%M:%S"), ended)
+            print(_red(line) if self._colour and ended.error else line, flush=True)
+
+
+def render_line(clock: str, ended: Ended) -> str:
+    """Time, client, model asked → run, status, tokens, time to first token, duration."""
+    call, usage = ended.call, ended.usage
+    model = call.asked if call.asked == call.run else f"{call.asked or '-'} → {call.run or '-'}"
+    parts = [
+        clock,
+        ended.client,
+        model or call.route.path,
+        str(ended.status or "-"),
+        ended.error or "",
+        f"{_count(usage.prompt)}→{_count(usage.completion)} tok" if any(usage) else "",
+        f"ttft {ended.first_token:.2f} s" if ended.first_token is not None else "",
+        f"{ended.duration:.2f} s",
+    ]
+    return "  ".join(printable(part) for part in parts if part)
+
+
+def printable(text: str) -> str:
+    """The text with nothing in it that a terminal would obey: it comes from a client."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:80])
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
+def _red(line: str) -> str:
+    return f"\x1b[31m{line}\x1b[0m"

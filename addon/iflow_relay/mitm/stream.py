@@ -1,0 +1,253 @@
+"""The request's half of a stream, and what becomes of it when either side fails.
+
+Rules:
+1. A request that is not ours goes mitmproxy's own way, unchanged.
+2. Hooks come as mitmproxy's own: requestheaders, request, responseheaders, response or error.
+3. Nothing leaves unless `Policy.wire` gives the request to send: a hook that failed sends nothing.
+4. The key is in the request on the wire only, never in the flow.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+
+from mitmproxy import http
+from mitmproxy.flow import Error
+from mitmproxy.net.http import url
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http import (
+    DropStream,
+    ErrorCode,
+    GetHttpConnection,
+    HttpErrorHook,
+    HTTPMode,
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+    RequestData,
+    RequestEndOfMessage,
+    RequestHeaders,
+    RequestProtocolError,
+    ResponseHeaders,
+    ResponseProtocolError,
+    SendHttp,
+    validate_request,
+)
+
+from ..errors import (
+    InternalError,
+    InvalidHttp,
+    RelayError,
+    RequestTooLarge,
+    UpstreamBroken,
+    UpstreamInvalid,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+from .answering import AnsweringStream, Commands
+from .policy import Policy
+
+ENDLESS_HEAD = "The upstream's answer begins with a head that does not end."
+
+
+class UpstreamSilent(ResponseProtocolError):
+    """The upstream has said nothing for too long."""
+
+
+class RelayStream(AnsweringStream):
+    """One request that may be ours, and its answer."""
+
+    ours = False
+
+    def __init__(self, context: Context, stream_id: int, policy: Policy) -> None:
+        super().__init__(context, stream_id)
+        self.policy = policy
+
+    def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
+        listener = self.policy.claim(self.context, event.request)
+        if listener is None:
+            yield from super().state_wait_for_request_headers(event)
+            return
+        self.ours = True
+        flow = self.flow = http.HTTPFlow(self.context.client, self.context.server)
+        # A copy: mitmproxy's HTTP/1 server still reads version and Connection of the original.
+        flow.request = copy.copy(event.request)
+        flow.request.data = copy.copy(event.request.data)
+        flow.metadata["iflow.listener"] = listener
+        flow.live = True
+        if error := self._check_head(event):
+            yield from self._refuse(error)
+            return
+        self._name_destination()
+        yield HttpRequestHeadersHook(flow)
+        if (yield from self.check_killed(True)):
+            return
+        if flow.request.headers.pop("expect", "").lower() == "100-continue" and not flow.response:
+            go_on = http.Response.make(100)
+            go_on.headers.clear()
+            yield SendHttp(ResponseHeaders(self.stream_id, go_on), self.context.client)
+        self.client_state = self._state_body
+        self.server_state = self._state_nothing
+
+    def _check_head(self, event: RequestHeaders) -> RelayError | None:
+        request = event.request
+        options = self.context.options
+        message = validate_request(HTTPMode.transparent, request, options.validate_inbound_headers)
+        if message:
+            return InvalidHttp(f"This is no request that can be passed on: {message}")
+        length = request.headers.get("content-length", "")
+        if length.isdigit() and int(length) > self.policy.max_body:
+            return self._too_large()
+        return None
+
+    def _too_large(self) -> RelayError:
+        megabytes = self.policy.max_body / (1 << 20)
+        return RequestTooLarge(
+            f"The request body is larger than {megabytes:.3g} MB. Raise iflow_max_body, or send "
+            "less."
+        )
+
+    def _name_destination(self) -> None:
+        """Record the address that the client asked; a hook re-aims it before anything leaves."""
+        request = self.flow.request
+        tls = self.context.client.tls
+        try:
+            host, port = url.parse_authority(request.authority or request.host_header or "", False)
+        except ValueError:
+            host, port = "", None
+        request.data.host = host or (self.context.server.address or ("",))[0]
+        request.data.port = port or (443 if tls else 80)
+        request.scheme = "https" if tls else "http"
+
+    def _refuse(self, error: RelayError) -> Commands:
+        """Answer before the body has come, and let the rest of it run into nothing."""
+        yield HttpRequestHeadersHook(self.flow)
+        self.flow.response = self.policy.render(error, self.flow)
+        framed = not isinstance(error, InvalidHttp)
+        if not framed or self.flow.request.headers.get("expect"):
+            self.flow.response.headers["Connection"] = "close"
+        self.client_state = self._state_drain
+        yield from self._send_whole_answer()
+        if not framed and not self.flow.request.is_http2:
+            # Where one request ends cannot be told, so nothing after it may be read.
+            yield commands.CloseConnection(self.context.client)
+
+    def _state_body(self, event: events.Event) -> Commands:
+        if isinstance(event, RequestData):
+            self.request_body_buf += event.data
+            if len(self.request_body_buf) > self.policy.max_body:
+                self.request_body_buf.clear()
+                self.flow.response = self.policy.render(self._too_large(), self.flow)
+                self.client_state = self._state_drain
+                yield from self._send_whole_answer()
+        elif isinstance(event, RequestEndOfMessage):
+            yield from self._dispatch()
+
+    def _state_drain(self, event: events.Event) -> Commands:
+        """A client reads the answer only when it has sent its body: take it, and keep nothing."""
+        if isinstance(event, RequestEndOfMessage):
+            self.client_state = self.state_done
+            yield DropStream(self.stream_id)
+
+    def _dispatch(self) -> Commands:
+        """The request is whole: answer it here, or send it on."""
+        flow = self.flow
+        flow.request.timestamp_end = time.time()
+        flow.request.data.content = bytes(self.request_body_buf)
+        self.request_body_buf.clear()
+        self.client_state = self.state_done
+        yield HttpRequestHook(flow)
+        if (yield from self.check_killed(True)):
+            return
+        if flow.response:
+            flow.response.timestamp_start = time.time()
+            yield HttpResponseHeadersHook(flow)
+            if not (yield from self.check_killed(True)):
+                yield from self._send_whole_answer()
+        elif wire := self.policy.wire(flow):
+            yield from self._forward(wire)
+        else:
+            yield from self._fail(InternalError("The relay could not prepare the request."))
+
+    def _forward(self, wire: http.Request) -> Commands:
+        connection, error = yield GetHttpConnection(
+            (wire.host, wire.port), wire.scheme == "https", self.flow.server_conn.via, "tcp"
+        )
+        if error:
+            yield from self._fail(
+                UpstreamUnreachable(
+                    f"The upstream {wire.host}:{wire.port} cannot be reached: {error}. "
+                    "Check baseUrl and the network."
+                )
+            )
+            return
+        self.context.server = self.flow.server_conn = connection
+        if (yield from self.check_killed(True)):
+            return
+        self.talking = self.awaits_head = True
+        self.heard = time.monotonic()
+        self.server_state = self._state_answer_head
+        content = self.flow.request.raw_content
+        yield SendHttp(RequestHeaders(self.stream_id, wire, not content), connection)
+        if content:
+            yield SendHttp(RequestData(self.stream_id, content), connection)
+        yield SendHttp(RequestEndOfMessage(self.stream_id), connection)
+
+    def handle_protocol_error(
+        self, event: RequestProtocolError | ResponseProtocolError
+    ) -> Commands:
+        if not self.ours:
+            yield from super().handle_protocol_error(event)
+        elif isinstance(event, RequestProtocolError):
+            yield from self._client_gone(event.message)
+        elif not self.settled:
+            yield from self._upstream_gone(event)
+
+    def _client_gone(self, message: str) -> Commands:
+        unfinished = not self.settled
+        self._close_answer()
+        yield from self._hang_up_upstream()
+        self.client_state = self.state_errored
+        if unfinished:
+            self.flow.error = Error(message)
+            yield HttpErrorHook(self.flow)
+        self.flow.live = False
+        yield DropStream(self.stream_id)
+
+    def _upstream_gone(self, event: ResponseProtocolError) -> Commands:
+        error = self._explain(event)
+        if isinstance(event, UpstreamSilent):
+            yield from self._hang_up_upstream()
+        self.talking = False
+        if self.reader and self.reader.ended:
+            # All was said before the connection broke.
+            yield from self._end()
+        elif self.reader:
+            yield from self._pass(self.reader.fail(error))
+        elif not self.head_sent:
+            yield from self._fail(error)
+        else:
+            self._close_answer()
+            self.flow.error = Error(error.message)
+            yield HttpErrorHook(self.flow)
+            self.flow.live = False
+            yield DropStream(self.stream_id)
+            yield SendHttp(
+                ResponseProtocolError(self.stream_id, error.message, ErrorCode.KILL),
+                self.context.client,
+            )
+
+    def _explain(self, event: ResponseProtocolError) -> RelayError:
+        if isinstance(event, UpstreamSilent):
+            return UpstreamTimeout(event.message)
+        if self.server_state == self._state_answer_head:
+            if event.message.startswith(("Cannot parse", "unexpected server")):
+                return UpstreamInvalid("The upstream's answer is no HTTP. Check baseUrl.")
+            if event.message == ENDLESS_HEAD:
+                return UpstreamInvalid(ENDLESS_HEAD)
+            return UpstreamUnreachable(
+                "The upstream closed the connection before it answered. Try again."
+            )
+        return UpstreamBroken("The connection to the upstream broke in the middle of its answer.")
