@@ -53,6 +53,15 @@ def render_model(model: Model) -> dict[str, Any]:
     return entry | {name: value for name, value in extras if value}
 
 
+NO_LIST = (404, 405, 501)
+"""What upstreams answer to `GET /models` that have no such list."""
+
+
+def named_model(model: str | None) -> list[dict[str, Any]]:
+    """The one model that settings.json names, for an upstream that has no list."""
+    return [render_model(Model(model, owned_by="upstream"))] if model else []
+
+
 def render_models(entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A list of entries in the shape of OpenAI's `GET /models`."""
     return {"object": "list", "data": list(entries)}

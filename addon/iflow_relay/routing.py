@@ -94,6 +94,9 @@ class HostPattern(NamedTuple):
     name: str
     wildcard: bool
 
+    def __str__(self) -> str:
+        return f"*.{self.name}" if self.wildcard else self.name
+
     def matches(self, host: str) -> bool:
         """Whether a host name (lower case, no port) is meant."""
         return host.endswith("." + self.name) if self.wildcard else host == self.name

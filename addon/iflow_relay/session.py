@@ -40,6 +40,8 @@ class Session:
         self._signature: Signature | None = None
         self._upstream: Upstream | None = None
         self.problem: RelayError | None = None
+        self.found: dict[str, Sourced] = {}
+        """What was found for each value, used or not: the key unmasked, for `status` to mask."""
 
     def current(self) -> Upstream:
         """The upstream; raises NotLoggedIn or SettingsInvalid where there is none."""
@@ -93,20 +95,21 @@ class Session:
         """Each value from the highest place that has it."""
         address = self._from_above("baseUrl") or stored.base_url
         address = address or Sourced(DEFAULT_BASE_URL, "default")
+        key = self._from_above("apiKey") or stored.api_key
+        model = self._from_above("modelName") or stored.model
+        found = {"base_url": address, "api_key": key, "model": model}
+        self.found = {name: value for name, value in found.items() if value}
         try:
             base_url = parse_base_url(address.value)
         except ValueError as error:
             raise SettingsInvalid(f"The base URL ({address.origin}) is wrong: {error}") from error
-        key = self._from_above("apiKey") or stored.api_key
         if key is None and not base_url.is_loopback:
             raise NotLoggedIn(f"There is no API key for {base_url}: {HOW_TO_LOG_IN}.")
         if key is not None and not (key.value.isascii() and key.value.isprintable()):
             raise SettingsInvalid(f"The key ({key.origin}) has letters that no header can carry.")
-        model = self._from_above("modelName") or stored.model
-        found = {"base_url": address, "api_key": key, "model": model}
         return Upstream(
             base_url,
             Secret(key.value) if key else None,
             model.value if model else None,
-            {name: value.origin for name, value in found.items() if value},
+            {name: value.origin for name, value in self.found.items()},
         )

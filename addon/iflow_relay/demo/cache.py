@@ -9,6 +9,8 @@ from .journal import Cost
 CACHE_BYTES = 16 * 1024 * 1024
 # Large requests rarely come twice, and hashing them costs more than it saves.
 CACHED_REQUEST = 64 * 1024
+# One large answer should not drive out all the others.
+CACHED_ANSWER = 1024 * 1024
 
 
 class CachedAnswer(NamedTuple):
@@ -34,7 +36,7 @@ class Cache:
     def put(self, entry: CachedAnswer) -> None:
         """Remember an answer."""
         key = entry.head + entry.body
-        if len(key) > CACHED_REQUEST or key in self._entries:
+        if len(key) > CACHED_REQUEST or len(entry.answer) > CACHED_ANSWER or key in self._entries:
             return
         self._entries[key] = entry
         self._room -= len(key) + len(entry.answer)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import cast
 
-from .cache import Cache, CachedAnswer
+from .cache import CACHED_REQUEST, Cache, CachedAnswer
 from .faults import HEADER, parse_faults
 from .journal import Journal, is_about
 from .routes import refuse, respond, respond_about
@@ -133,12 +133,13 @@ class Connection(asyncio.Protocol):
         if is_about(request):
             self._play(respond_about(request, self._journal).steps)
             return
-        if head.length is not None and self._play_cached(head.raw + body):
+        may_come_again = head.length is not None and len(body) <= CACHED_REQUEST
+        if may_come_again and self._play_cached(head.raw + body):
             return
         script = respond(request, self._key)
         self._journal.record(head.raw, body, script.cost)
         answer = self._play(script.steps)
-        if answer is not None and head.length is not None:
+        if may_come_again and answer is not None:
             self._cache.put(CachedAnswer(head.raw, body, answer, script.cost))
 
     def _play_cached(self, request: bytes) -> bool:

@@ -7,7 +7,7 @@ import time
 
 from mitmproxy import http
 
-from ..catalog import Model, Overlay, render_model
+from ..catalog import NO_LIST, Overlay, named_model
 from ..dialects.chat import read_completion
 from ..dialects.chat_stream import ChatStream
 from ..errors import RelayError
@@ -18,9 +18,6 @@ from ..routing import Kind
 from .edge import HasRelay, closed, refuse
 from .relay import Call
 from .route import pick_model
-
-NO_LIST = (404, 405, 501)
-"""What upstreams answer to `GET /models` that have no such list."""
 
 SHORT = 4096
 """Bytes of a pass-through answer that may be an error inside a 200; longer ones stream through."""
@@ -34,7 +31,12 @@ class RelayAnswer(HasRelay):
     @closed
     def responseheaders(self, flow: http.HTTPFlow, call: Call) -> None:
         response = flow.response
-        if response is None or call.upstream is None or not 200 <= response.status_code < 300:
+        if response is None or call.upstream is None:
+            return
+        if flow.is_replay:
+            self.relay.mask(flow, call)
+            return
+        if not 200 <= response.status_code < 300:
             return
         media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if call.route.kind is Kind.CHAT and (call.stream or media == "text/event-stream"):
@@ -47,7 +49,7 @@ class RelayAnswer(HasRelay):
     def response(self, flow: http.HTTPFlow, call: Call) -> None:
         response = flow.response
         try:
-            if response and call.upstream and not response.stream:
+            if response and call.upstream and not response.stream and not flow.is_replay:
                 self._read_whole(flow, call, response)
         except Exception as error:
             refuse(self.relay, flow, error)
@@ -55,6 +57,8 @@ class RelayAnswer(HasRelay):
 
     @closed
     def error(self, flow: http.HTTPFlow, call: Call) -> None:
+        if flow.is_replay:
+            self.relay.mask(flow, call)
         self.relay.end(flow)
 
     def _install_reader(self, flow: http.HTTPFlow, call: Call, response: http.Response) -> None:
@@ -100,9 +104,7 @@ class RelayAnswer(HasRelay):
         """The upstream's own list with models.toml on it, or what is known where it has none."""
         overlay, status = self.relay.library.overlay(), response.status_code
         if status >= 400:
-            named = call.upstream.model if call.upstream else None
-            known = [render_model(Model(named, owned_by="upstream"))] if named else []
-            entries = overlay.apply(known)
+            entries = overlay.apply(named_model(call.upstream.model if call.upstream else None))
             if status not in NO_LIST or not entries:
                 raise read_failure(status, body)
             response.status_code, response.reason = 200, "OK"

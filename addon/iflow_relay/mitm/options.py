@@ -98,6 +98,8 @@ class RelayOptions:
         base = upstream.base_url
         ports = {mode.listen_port(ctx.options.listen_port) for mode in _http_modes()}
         if base.is_loopback and base.port in ports:
+            self.relay.refused = True
+            self.relay.refused = True
             logger.error(
                 "The base URL %s is this relay itself: requests would go round and round.", base
             )

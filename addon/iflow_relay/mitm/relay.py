@@ -76,6 +76,8 @@ class Relay:
         self.session = Session(self.config, os.environ)
         self.library = Library()
         self.line = Line(0)
+        self.refused = False
+        """Whether this start was refused, so that nobody should be greeted."""
         self.on_end: list[Callable[[Ended], None]] = []
         self.calls: WeakKeyDictionary[http.HTTPFlow, Call] = WeakKeyDictionary()
         self.name = f"iflow-relay-{secrets.token_hex(4)}"
@@ -168,6 +170,12 @@ class Relay:
     def shown_authorization(self, key: Secret | None) -> Fields:
         """The field that logs in, as the recorded flow shows it."""
         return (authorization if self.config.show_credentials else masked_authorization)(key)
+
+    def mask(self, flow: http.HTTPFlow, call: Call) -> None:
+        """Take the key out of a flow that had to carry it on the wire."""
+        kept = [f for f in flow.request.headers.fields if f[0].lower() != b"authorization"]
+        key = call.upstream.key if call.upstream else None
+        flow.request.headers = http.Headers((*kept, *self.shown_authorization(key)))
 
     def uses_builtin_models(self, upstream: Upstream) -> bool:
         """Whether the catalog is the built-in table, rather than the upstream's own list."""

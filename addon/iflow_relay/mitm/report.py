@@ -26,6 +26,8 @@ class RelayReport:
 
     def running(self) -> None:
         """Say where to point a client, now that somebody listens there."""
+        if self._relay.refused:
+            return
         addresses = ctx.master.addons.get("proxyserver").listen_addrs()
         host, port = addresses[0][:2] if addresses else ("127.0.0.1", 0)
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

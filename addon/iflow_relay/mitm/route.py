@@ -11,7 +11,14 @@ from ..catalog import BUILTIN, render_model, render_models
 from ..dialects.chat import parse_chat
 from ..errors import LoopDetected, NotFound
 from ..guard import check_host, check_key, check_origin, host_of
-from ..headers import cors_fields, preflight_fields, presented_key, request_fields, user_agent
+from ..headers import (
+    authorization,
+    cors_fields,
+    preflight_fields,
+    presented_key,
+    request_fields,
+    user_agent,
+)
 from ..routing import Kind, Route, route
 from ..session import Upstream
 from .edge import HasRelay, closed_async, refuse
@@ -32,7 +39,10 @@ class RelayRoute(HasRelay):
             return
         call = self.relay.calls[flow] = Call(Route(Kind.FORWARD, flow.request.path))
         try:
-            self._admit(flow, call)
+            if flow.is_replay:
+                call.route = route(flow.request.method, str(flow.metadata.get("iflow.path", "")))
+            else:
+                self._admit(flow, call)
         except Exception as error:
             refuse(self.relay, flow, error)
 
@@ -69,6 +79,7 @@ class RelayRoute(HasRelay):
             return
         call.route = route(request.method, request.path)
         flow.metadata["iflow.route"] = call.route.kind.value
+        flow.metadata["iflow.path"] = request.path
         if call.route.kind is not Kind.HEALTH:
             check_key(presented_key(request.headers.fields), config.local_keys)
         if self.relay.name in request.headers.get("via", ""):
@@ -127,7 +138,9 @@ class RelayRoute(HasRelay):
         data.path = f"{base.path}{call.route.path}{query}".encode("utf-8", "surrogateescape")
         if call.route.kind is Kind.CHAT:
             fields = (*(f for f in fields if f[0].lower() != b"content-type"), JSON)
-        data.headers = http.Headers(fields + self.relay.shown_authorization(upstream.key))
+        # A replay runs through mitmproxy's own layer, which sends the flow as it stands.
+        shown = authorization if flow.is_replay else self.relay.shown_authorization
+        data.headers = http.Headers(fields + shown(upstream.key))
         call.upstream = upstream
 
 

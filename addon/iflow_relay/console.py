@@ -1,0 +1,65 @@
+"""What a person reads in the terminal: the greeting, the state of things, tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from . import __version__
+from .catalog import BUILTIN
+from .config import OPTIONS, Config, parse_config
+from .credential import Secret
+from .session import Session
+from .settings import Sourced
+
+Row = tuple[str, str, str]
+
+
+def render_greeting(url: str, session: Session, *, demo: bool, web: bool) -> str:
+    """What to paste where, once the relay listens at `url`."""
+    base = session.found.get("base_url", Sourced("", "")).value
+    first = BUILTIN[0].id if demo or "iflow" in base else "MODEL"
+    model = session.found.get("model", Sourced(first, "")).value
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
+    behind = "answering from the embedded upstream" if demo else f"in front of {base or 'nothing'}"
+    elsewhere = "iflow-relay serve --web" + (" --demo" if demo else "")
+    return "\n".join(
+        (
+            f"iflow-relay {__version__}, {behind}",
+            "",
+            f"  Base URL   {url}",
+            "  API key    anything (the relay puts its own in)",
+            f"  Try it     curl {url}/chat/completions \\",
+            f"               -H 'Content-Type: application/json' -d '{body}'",
+            f"  mitmweb    {'its address follows' if web else elsewhere}",
+            "",
+            "Ctrl-C ends it." + ("" if web else " One line for each call follows."),
+        )
+    )
+
+
+def status_rows(session: Session, config: Config) -> list[Row]:
+    """What is known, used or not: name, value, origin; a key only as its mask."""
+    rows = [
+        (name, Secret(value).masked if name == "api_key" else value, origin)
+        for name, (value, origin) in session.found.items()
+    ]
+    defaults = parse_config({option.name: option.default for option in OPTIONS})
+    for name in ("user_agent", "models", "hosts"):
+        value = getattr(config, name)
+        origin = "default" if value == getattr(defaults, name) else f"option iflow_{name}"
+        shown = value if isinstance(value, str) else ", ".join(map(str, value))
+        rows.append((name, shown, origin))
+    return rows
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table as wide as the terminal, with nothing around it."""
+    from rich import box  # here, because it costs a start that prints none
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*row)
+    Console(soft_wrap=False).print(table)
