@@ -25,7 +25,8 @@ class Room(NamedTuple):
 
 ROOMS = {
     "__init__": Room(0),
-    "errors": Room(0),
+    "errors": Room(0, beside=("jsontext",)),
+    "jsontext": Room(0),
     "credential": Room(1),
     "inflate": Room(1, beside=("reader",)),
     "reader": Room(1),

@@ -28,8 +28,9 @@ RelayError
 
 from __future__ import annotations
 
-import json
 from typing import Any, ClassVar
+
+from .jsontext import to_json
 
 TYPES = {
     400: "invalid_request_error",
@@ -249,4 +250,4 @@ def render_error(error: RelayError) -> dict[str, Any]:
 
 def render_error_body(error: RelayError) -> bytes:
     """The error as the body of an answer: JSON in UTF-8, with a newline for terminals."""
-    return json.dumps(render_error(error), ensure_ascii=False).encode() + b"\n"
+    return to_json(render_error(error)) + b"\n"

@@ -35,6 +35,9 @@ class Route(NamedTuple):
 NOT_YET = ("/messages", "/responses", "/completions")
 """Dialects that are not spoken here, so that they must not reach the upstream by pass-through."""
 
+KEYS = ("key", "api_key", "api-key", "apikey", "access_token")
+"""Query parameters that hold a key: an app's own must not reach the upstream."""
+
 _HIDDEN = re.compile(r"%(?:2e|2f|5c|00|25)", re.IGNORECASE)
 """Escapes that hide a dot, a slash, a backslash, a NUL or another escape from whoever looks."""
 
@@ -45,6 +48,7 @@ _ESCAPED_MODEL = re.compile(r"(?:/v1)?/models/(?:[^%]|%2f|%3a|%40)+", re.IGNOREC
 def route(method: str, target: str) -> Route:
     """The route of an origin-form target (`/v1/models?x=1`); raises InvalidPath or NotFound."""
     path, _, query = target.partition("?")
+    query = _without_keys(query)
     versioned, path = _strip_version(_check_path(path))
     read = method in ("GET", "HEAD")
     if path == "/chat/completions" and method == "POST":
@@ -59,6 +63,11 @@ def route(method: str, target: str) -> Route:
     if versioned and path not in ("", "/") and dialect is None:
         return Route(Kind.FORWARD, path, query)
     raise NotFound(_explain(method, path, dialect))
+
+
+def _without_keys(query: str) -> str:
+    """The query without the parameters in which some clients send their key."""
+    return "&".join(p for p in query.split("&") if p.partition("=")[0].lower() not in KEYS)
 
 
 def _check_path(path: str) -> str:

@@ -8,9 +8,10 @@ Events are handed on as the bytes they came in, so nothing here decodes or copie
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
+
+from .jsontext import to_json
 
 MAX_EVENT = 16 << 20
 """Bytes of one unfinished event that are kept: an image fits, an endless line does not."""
@@ -99,7 +100,7 @@ def event_data(event: bytes) -> bytes | None:
 
 def render_event(payload: Any) -> bytes:
     """One `data` event that holds the payload as JSON."""
-    return b"data: " + json.dumps(payload, ensure_ascii=False).encode() + b"\n\n"
+    return b"data: " + to_json(payload) + b"\n\n"
 
 
 DONE = b"data: [DONE]\n\n"

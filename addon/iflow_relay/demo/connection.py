@@ -11,7 +11,7 @@ from .cache import CACHED_REQUEST, Cache, CachedAnswer
 from .faults import HEADER, parse_faults
 from .journal import Journal, is_about
 from .routes import refuse, respond, respond_about
-from .shape import End, Step, Wait
+from .shape import WRITE_SIZE, End, Step, Wait
 from .wire import BadRequest, Request, RequestReader
 
 # How long a client may go on sending what was refused, in seconds.
@@ -168,8 +168,7 @@ class Connection(asyncio.Protocol):
         """Play an answer that takes time, then see what came in meanwhile."""
         self._journal.begin()
         try:
-            for step in steps:
-                await self._do(step)
+            await self._follow(steps)
         except Exception:
             self._transport.abort()
             raise
@@ -178,17 +177,29 @@ class Connection(asyncio.Protocol):
         self._task = None
         self._advance()
 
-    async def _do(self, step: Step) -> None:
-        if isinstance(step, bytes):
-            self._transport.write(step)
-            # Where nothing waits to be sent, the other connections still get a turn.
-            await (asyncio.sleep(0) if self._is_sent.is_set() else self._is_sent.wait())
-        elif isinstance(step, Wait):
-            await asyncio.sleep(step.seconds)
-        elif step is End.SILENCE:
-            await asyncio.get_running_loop().create_future()
-        else:
-            self._close()
+    async def _follow(self, steps: Iterator[Step]) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time()
+        for step in steps:
+            if isinstance(step, bytes):
+                self._transport.write(step)
+                await self._sent(len(step))
+            elif isinstance(step, Wait):
+                # Counted from when the last wait should have ended, so that late timers do not
+                # add up over a stream; time lost to more than that is not made up for.
+                due = max(due + step.seconds, loop.time())
+                await asyncio.sleep(due - loop.time())
+            elif step is End.SILENCE:
+                await loop.create_future()
+            else:
+                self._close()
+
+    async def _sent(self, size: int) -> None:
+        if not self._is_sent.is_set():
+            await self._is_sent.wait()
+        elif size >= WRITE_SIZE:
+            # A client that reads as fast as we write must not keep the others waiting.
+            await asyncio.sleep(0)
 
     def _close(self) -> None:
         self._ends = True

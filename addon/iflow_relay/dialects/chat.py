@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..errors import EmptyResponse, InvalidJson, InvalidRequest
+from ..jsontext import to_json
 from ..refusal import read_page, read_refusal
 
 RULES = ("sse-space", "error-in-200", "done", "usage", "finish-reason", "content")
@@ -27,7 +28,7 @@ class ChatRequest(NamedTuple):
 
     def with_model(self, model: str) -> bytes:
         """The body with another model in it, everything else as it was."""
-        return json.dumps(self.document | {"model": model}, ensure_ascii=False).encode()
+        return to_json(self.document | {"model": model})
 
 
 class Usage(NamedTuple):
@@ -88,7 +89,7 @@ def read_completion(body: bytes, rules: frozenset[str]) -> Completion:
         return Completion(body)
     changed = "finish-reason" in rules and fix_finish_reason(document)
     return Completion(
-        json.dumps(document, ensure_ascii=False).encode() if changed else body,
+        to_json(document) if changed else body,
         read_usage(document),
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 from mitmproxy import http
@@ -13,6 +12,7 @@ from ..dialects.chat_stream import ChatStream
 from ..errors import RelayError
 from ..headers import answer_fields, cors_fields
 from ..inflate import Inflating
+from ..jsontext import to_json
 from ..refusal import read_failure, read_list, read_redirect, read_short
 from ..routing import Kind
 from .edge import HasRelay, closed, refuse
@@ -115,7 +115,7 @@ class RelayAnswer(HasRelay):
                 return body
             entries = overlay.apply(listed)
         response.headers["content-type"] = "application/json"
-        return json.dumps(pick_model(entries, call.route.model), ensure_ascii=False).encode()
+        return to_json(pick_model(entries, call.route.model))
 
     def _set_fields(
         self, flow: http.HTTPFlow, call: Call, response: http.Response, drop: frozenset[bytes]

@@ -70,6 +70,11 @@ class AnsweringStream(HttpStream):
         yield HttpResponseHeadersHook(flow)
         if (yield from self.check_killed(True)):
             return
+        if flow.response is not response:
+            # The hook has put an answer of its own in its place.
+            yield from self._hang_up_upstream()
+            yield from self._send_whole_answer()
+            return
         stream = response.stream
         if is_reader(stream):
             self.reader = stream  # type: ignore[assignment]

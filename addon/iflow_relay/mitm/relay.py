@@ -85,10 +85,12 @@ class Relay:
 
     def set_config(self, config: Config) -> None:
         """Take over options that were parsed; calls under way end as they began."""
-        self.config = config
-        self.session = Session(config, os.environ)
+        before, self.config = self.config, config
+        if _credential_options(config) != _credential_options(before):
+            self.session = Session(config, os.environ)
+        if config.max_concurrency != before.max_concurrency:
+            self.line = Line(config.max_concurrency)
         self.library.use(config.models)
-        self.line = Line(config.max_concurrency)
 
     # --- what the protocol layer asks --------------------------------------------------------
 
@@ -190,6 +192,10 @@ class Relay:
             first, known = None, self.library.learned
         known |= self.library.overlay_ids() | ({upstream.model} if upstream.model else set())
         return ModelMap(self.config.model_map, upstream.model or first, frozenset(known))
+
+
+def _credential_options(config: Config) -> tuple[object, ...]:
+    return config.settings, config.base_url, config.api_key
 
 
 def _client_name(flow: http.HTTPFlow) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 from mitmproxy import http
 
 from .. import __version__
 from ..catalog import BUILTIN, render_model, render_models
 from ..dialects.chat import parse_chat
-from ..errors import LoopDetected, NotFound
+from ..errors import InvalidRequest, LoopDetected, NotFound
 from ..guard import check_host, check_key, check_origin, host_of
 from ..headers import (
     authorization,
@@ -19,6 +17,7 @@ from ..headers import (
     request_fields,
     user_agent,
 )
+from ..jsontext import to_json
 from ..routing import Kind, Route, route
 from ..session import Upstream
 from .edge import HasRelay, closed_async, refuse
@@ -92,7 +91,7 @@ class RelayRoute(HasRelay):
 
     def _answer_json(self, flow: http.HTTPFlow, call: Call, document: object) -> None:
         fields = ((b"Content-Type", b"application/json"), *cors_fields(call.origin))
-        flow.response = http.Response.make(200, json.dumps(document).encode() + b"\n", fields)
+        flow.response = http.Response.make(200, to_json(document) + b"\n", fields)
 
     def _health(self) -> dict[str, object]:
         session = self.relay.session
@@ -109,12 +108,14 @@ class RelayRoute(HasRelay):
         return pick_model(entries, wanted)
 
     def _read_chat(self, flow: http.HTTPFlow, call: Call, upstream: Upstream) -> None:
+        if flow.request.headers.get("content-encoding", "identity") != "identity":
+            raise InvalidRequest("The request body is compressed: send it as it is.")
         chat = parse_chat(flow.request.raw_content or b"")
         call.asked, call.stream = chat.model, chat.stream
         model_map = self.relay.model_map(upstream)
         call.run = model_map.run(chat.model, foreign_host=call.foreign_host)
-        flow.metadata["iflow.model"] = call.run
-        flow.metadata["iflow.model.asked"] = call.asked
+        flow.metadata["iflow.model"] = plain(call.run)
+        flow.metadata["iflow.model.asked"] = plain(call.asked)
         if call.run != call.asked:
             flow.request.raw_content = chat.with_model(call.run)
 
@@ -142,6 +143,11 @@ class RelayRoute(HasRelay):
         shown = authorization if flow.is_replay else self.relay.shown_authorization
         data.headers = http.Headers(fields + shown(upstream.key))
         call.upstream = upstream
+
+
+def plain(text: str) -> str:
+    """The text as a flow file can hold it."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def pick_model(entries: list[dict[str, object]], wanted: str | None) -> dict[str, object]:
