@@ -91,9 +91,13 @@ class RelayHttpLayer(HttpLayer):
     def _wake_up(self) -> Commands:
         """Give up what has taken too long, and come again when the next may have."""
         self._timer = None
-        for connection in list(self.waiting_for_establishment):
+        for connection, waiting in list(self.waiting_for_establishment.items()):
             begun = connection.timestamp_start
             if begun and time.time() - begun >= self.policy.connect_timeout:
+                for command in waiting:
+                    stream = self.command_sources.get(command)
+                    if isinstance(stream, RelayStream):
+                        stream.connecting_took_too_long = True
                 yield commands.CloseConnection(connection)
         limit, now = self.policy.timeout, time.monotonic()
         for stream in self._waiting_streams():

@@ -60,6 +60,7 @@ class RelayStream(AnsweringStream):
     """One request that may be ours, and its answer."""
 
     ours = False
+    connecting_took_too_long = False
 
     def __init__(self, context: Context, stream_id: int, policy: Policy) -> None:
         super().__init__(context, stream_id)
@@ -175,6 +176,8 @@ class RelayStream(AnsweringStream):
         connection, error = yield GetHttpConnection(
             (wire.host, wire.port), wire.scheme == "https", self.flow.server_conn.via, "tcp"
         )
+        if self.connecting_took_too_long:
+            error = f"no connection within {self.policy.connect_timeout:g} seconds"
         if error:
             yield from self._fail(
                 UpstreamUnreachable(
