@@ -6,6 +6,7 @@ The built-in table is what iFlow served in February 2026, in the order its clien
 from __future__ import annotations
 
 import fnmatch
+import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,10 @@ def parse_overlay(text: str) -> Overlay:
 
     Raises ValueError with the line or the entry that is wrong.
     """
-    document = tomllib.loads(text)
+    try:
+        document = tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
     if unknown := set(document) - {"model"}:
         raise ValueError(f"unknown table {min(unknown)!r}: use [[model]]")
     tables = document.get("model", [])
@@ -97,9 +101,13 @@ def parse_overlay(text: str) -> Overlay:
     entries: list[Mapping[str, Any]] = []
     hidden: set[str] = set()
     for number, table in enumerate(tables, 1):
-        model = table.get("id")
+        model = table.get("id") if isinstance(table, dict) else None
         if not isinstance(model, str) or not model:
             raise ValueError(f"[[model]] number {number} has no id")
+        try:
+            json.dumps(table, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"[[model]] {model!r} has a value that is no JSON: {error}") from error
         if table.get("hide"):
             hidden.add(model)
         else:

@@ -154,7 +154,14 @@ def parse_size(text: str) -> int:
 def _parse_path(text: str) -> Path:
     if not text.strip():
         raise ValueError("the value is empty: give a file, for example ~/.iflow/settings.json")
-    return Path(text.strip()).expanduser()
+    return _expand(text.strip())
+
+
+def _expand(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"{text!r}: there is no such user") from error
 
 
 def _parse_key(text: str) -> str:
@@ -173,7 +180,7 @@ def _parse_user_agent(text: str) -> str:
 def _parse_models(text: str) -> str:
     if text in ("auto", "builtin", "upstream"):
         return text
-    path = Path(text).expanduser()
+    path = _expand(text)
     if not text.strip() or not path.is_file():
         raise ValueError(f"{text!r} is none of auto, builtin, upstream, and no file of that name")
     return str(path)

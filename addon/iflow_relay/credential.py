@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Final
@@ -85,15 +86,17 @@ class BaseUrl:
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
+_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?", re.IGNORECASE | re.ASCII)
+_PORT: Final = re.compile(r"[^:]+|\[[^\]]+\](?::\d*)?|[^:]+:\d*", re.ASCII)
+
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address means this machine; a name is not resolved."""
-    if host.rstrip(".").lower() in ("localhost", "localhost.localdomain") or host.lower().endswith(
-        ".localhost"
-    ):
+    name = host.rstrip(".").lower()
+    if name in ("localhost", "localhost.localdomain") or name.endswith(".localhost"):
         return True
     try:
-        address = ip_address(host.strip("[]").partition("%")[0])
+        address = ip_address(host.strip("[]"))
     except ValueError:
         return False
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
@@ -103,7 +106,7 @@ def is_loopback(host: str) -> bool:
 def is_address(host: str) -> bool:
     """Whether a host is an IP address and not a name."""
     try:
-        ip_address(host.partition("%")[0])
+        ip_address(host)
     except ValueError:
         return False
     return True
@@ -113,24 +116,37 @@ def parse_base_url(text: str) -> BaseUrl:
     """Read an upstream's base URL; raises ValueError with what is wrong and what is accepted."""
     example = "write it like https://api.example.com/v1"
     cleaned = text.strip()
+    if "@" in cleaned:
+        # Not quoted: what stands before the @ may be a password.
+        raise ValueError(f"it holds a user name or password: put the key into apiKey; {example}")
     if any(c.isspace() or not c.isprintable() for c in cleaned):
         raise ValueError(f"{text!r} has blanks in it: {example}")
-    parts = urlsplit(cleaned)
-    if parts.scheme not in DEFAULT_PORTS:
-        raise ValueError(f"{text!r} is no http:// or https:// address: {example}")
     try:
+        parts = urlsplit(cleaned)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ValueError(f"{text!r} has a port that is none ({error}): {example}") from error
+        what = "port that is none" if "ort" in str(error) else "host that is none"
+        raise ValueError(f"{text!r} has a {what}: {example}") from error
+    if parts.scheme not in DEFAULT_PORTS:
+        raise ValueError(f"{text!r} is no http:// or https:// address: {example}")
     if not host:
         raise ValueError(f"{text!r} names no host: {example}")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("the base URL holds a user name or password: put the key into apiKey")
+    if port == 0 or not _PORT.fullmatch(parts.netloc):
+        raise ValueError(f"{text!r} has a port that is none: {example}")
+    if not (is_address(host) or _HOST.fullmatch(host)):
+        raise ValueError(f"{text!r} has a host that is none (xn--… for other letters): {example}")
     if parts.query or parts.fragment:
         raise ValueError(f"{text!r} has a query or fragment: {example}")
-    path = parts.path.rstrip("/")
+    return BaseUrl(
+        parts.scheme, host.lower(), port or DEFAULT_PORTS[parts.scheme], _check_path(parts.path)
+    )
+
+
+def _check_path(path: str) -> str:
+    """The path without slashes at its end; raises ValueError where it is no base of an API."""
+    path = path.rstrip("/")
     if path.endswith("/chat/completions"):
-        raise ValueError(f"{text!r} goes too far: leave /chat/completions off")
+        raise ValueError(f"{path!r} goes too far: leave /chat/completions off")
     if any(segment in (".", "..") for segment in path.split("/")) or "//" in path:
-        raise ValueError(f"{text!r} has dot segments or doubled slashes: {example}")
-    return BaseUrl(parts.scheme, host.lower(), port or DEFAULT_PORTS[parts.scheme], path)
+        raise ValueError(f"{path!r} has dot segments or doubled slashes")
+    return path

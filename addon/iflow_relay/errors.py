@@ -28,6 +28,7 @@ RelayError
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from .jsontext import to_json
@@ -57,6 +58,12 @@ class RelayError(Exception):
         self.param = param
         if code:
             self.code = code
+
+    def redact(self, redact: Callable[[str], str]) -> RelayError:
+        """This error, with its message as `redact` leaves it."""
+        self.message = redact(self.message)
+        self.args = (self.message,)
+        return self
 
     @property
     def type(self) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from urllib.parse import urlsplit
 
 from .credential import Secret, is_address, is_loopback
 from .errors import ForbiddenHost, ForbiddenOrigin, WrongKey
@@ -14,12 +14,15 @@ LOOPBACK = "loopback"
 """The name in `iflow_cors_origins` for pages that this machine itself serves."""
 
 
+_AUTHORITY = re.compile(r"(?:\[([0-9a-f:.]+)\]|([^:@\[\]/]*))(?::\d*)?", re.ASCII)
+
+
 def host_of(authority: str) -> str:
     """The host of a Host header: without port, brackets and a final dot, in lower case."""
-    host = authority.strip().lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].rstrip(".")
+    written = authority.strip().lower()
+    match = _AUTHORITY.fullmatch(written)
+    # What is no authority is handed on whole: it is nobody's name, and will be refused.
+    return (match[1] or match[2].rstrip(".")) if match else written
 
 
 def is_virtual(host: str, patterns: Iterable[HostPattern]) -> bool:
@@ -49,9 +52,12 @@ def check_host(
 
 def is_allowed_origin(origin: str, allowed: Sequence[str]) -> bool:
     """Whether pages of this origin may call; `*` in a rule stands for anything."""
-    if LOOPBACK in allowed and is_loopback(urlsplit(origin).hostname or ""):
+    origin = origin.lower()
+    scheme, _, authority = origin.partition("://")
+    if LOOPBACK in allowed and scheme and authority and is_loopback(host_of(authority)):
         return True
-    return any(rule != LOOPBACK and fnmatchcase(origin, rule) for rule in allowed)
+    rules = [rule.lower() for rule in allowed if rule != LOOPBACK]
+    return origin in rules or any(fnmatchcase(origin, rule) for rule in rules)
 
 
 def check_origin(origin: str | None, allowed: Sequence[str]) -> None:

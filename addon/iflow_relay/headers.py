@@ -55,6 +55,7 @@ def request_fields(
     fields: Iterable[Field], *, authority: str, agent: str, via: str, length: int | None
 ) -> Fields:
     """A request's fields for the upstream, with no credential of anybody's in them."""
+    fields = tuple(fields)
     named = _connection_options(fields)
     kept = [f for f in fields if (name := f[0].lower()) not in _DROPPED and name not in named]
     ours = [
@@ -63,7 +64,7 @@ def request_fields(
         (b"Via", via.encode()),
     ]
     if agent:
-        ours.append((b"User-Agent", agent.encode()))
+        ours.append((b"User-Agent", agent.encode("utf-8", "surrogateescape")))
     if length is not None:
         ours.append((b"Content-Length", b"%d" % length))
     return (*ours, *kept)
@@ -81,6 +82,7 @@ def masked_authorization(key: Secret | None) -> Fields:
 
 def answer_fields(fields: Iterable[Field], *, cors: Fields = (), drop: frozenset[bytes]) -> Fields:
     """An answer's fields for the client, without those in `drop` (lower case)."""
+    fields = tuple(fields)
     named = _connection_options(fields)
     kept = [
         f
@@ -124,9 +126,7 @@ def preflight_fields(origin: str, requested: str) -> Fields:
     )
 
 
-def _connection_options(fields: Iterable[Field]) -> frozenset[bytes]:
+def _connection_options(fields: Fields) -> frozenset[bytes]:
     """The further fields that `Connection` names as its own."""
-    for name, value in fields:
-        if name.lower() == b"connection":
-            return frozenset(option.strip().lower() for option in value.split(b","))
-    return frozenset()
+    values = [value for name, value in fields if name.lower() == b"connection"]
+    return frozenset(option.strip().lower() for option in b",".join(values).split(b","))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zlib
+from typing import Any
 
 from .errors import RelayError, UpstreamInvalid
 from .reader import Reader
 
 PIECE = 1 << 20
 """Bytes that are opened at once, so that a small bomb does not become a large one in memory."""
+
+_DAMAGED = "The upstream's compression is damaged."
 
 
 class Inflating:
@@ -17,8 +20,8 @@ class Inflating:
     def __init__(self, reader: Reader, coding: str) -> None:
         self._reader = reader
         self._coding = coding
-        self._open = zlib.decompressobj(wbits=47)
-        self._begun = False
+        self._member: Any = None
+        self._head = b""
 
     @property
     def ended(self) -> bool:
@@ -39,15 +42,18 @@ class Inflating:
         """What the client gets now that these bytes came."""
         if self._coding not in ("gzip", "x-gzip", "deflate"):
             return self.fail(UpstreamInvalid(f"The upstream compresses with {self._coding!r}."))
-        out = []
+        out: list[bytes] = []
+        data = self._head + data
+        # A gzip file may have several members (RFC 1952, section 2.2): each is opened anew.
         while data and not self._reader.ended:
-            try:
-                piece = self._inflate(data)
-            except zlib.error:
-                out.append(self.fail(UpstreamInvalid("The upstream's compression is damaged.")))
+            if self._member is None and len(data) < 2:
                 break
+            try:
+                piece, data = self._inflate(data)
+            except zlib.error:
+                return b"".join(out) + self.fail(UpstreamInvalid(_DAMAGED))
             out.append(self._reader.feed(piece))
-            data = self._open.unconsumed_tail
+        self._head = data
         return b"".join(out)
 
     def finish(self, *, delimited: bool = True) -> bytes:
@@ -58,14 +64,20 @@ class Inflating:
         """What the client gets when the stream breaks off."""
         return self._reader.fail(error)
 
-    def _inflate(self, data: bytes) -> bytes:
-        try:
-            return self._open.decompress(data, PIECE)
-        except zlib.error:
-            if self._begun:
-                raise
-            # Some servers call it deflate and leave zlib's frame off (RFC 9110, section 8.4.1.2).
-            self._open = zlib.decompressobj(wbits=-15)
-            return self._open.decompress(data, PIECE)
-        finally:
-            self._begun = True
+    def _inflate(self, data: bytes) -> tuple[bytes, bytes]:
+        """At most one piece out of the data, and the data that is left."""
+        member = self._member = self._member or zlib.decompressobj(wbits=_frame(data))
+        piece = member.decompress(data, PIECE)
+        if not member.eof:
+            return piece, member.unconsumed_tail
+        self._member = None
+        return piece, member.unused_data
+
+
+def _frame(head: bytes) -> int:
+    """zlib's `wbits` for a body that begins with these two bytes or more.
+
+    Some servers call it deflate and leave zlib's frame off (RFC 9110, section 8.4.1.2).
+    """
+    framed = head[0] & 0x0F == 8 and (head[0] << 8 | head[1]) % 31 == 0
+    return 47 if framed or head[:2] == b"\x1f\x8b" else -15

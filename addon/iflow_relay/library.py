@@ -56,7 +56,7 @@ class Library:
 
     def _read(self) -> Overlay:
         try:
-            return parse_overlay(self._path.read_text("utf-8"))
+            return parse_overlay(self._path.read_text("utf-8-sig"))
         except (OSError, ValueError) as error:
             logger.warning("%s is not used: %s", self._path, error)
             return self._overlay

@@ -42,7 +42,8 @@ def read_refusal(document: Any) -> RelayError | None:
     if document.get("success") is False:
         return _own_shape(document)
     status, is_answer = document.get("status"), "choices" in document
-    if not is_answer and _number(status) and ("msg" in document or "message" in document):
+    failed = (_number(status) or 0) >= 400
+    if failed and not is_answer and ("msg" in document or "message" in document):
         return _own_shape(document)
     return None
 
@@ -53,6 +54,10 @@ def read_failure(status: int, body: bytes) -> RelayError:
         document = json.loads(body) if body.strip() else None
     except (ValueError, RecursionError):
         return UpstreamRefused(status, _describe_text(status, body))
+    if isinstance(document, list) and document:
+        document = document[0]
+    if isinstance(document, str):
+        document = {"message": document}
     if isinstance(document, dict):
         if error := document.get("error"):
             return _from_error(document, error, status=status)

@@ -49,8 +49,8 @@ def route(method: str, target: str) -> Route:
     """The route of an origin-form target (`/v1/models?x=1`); raises InvalidPath or NotFound."""
     path, _, query = target.partition("?")
     query = _without_keys(query)
-    versioned, path = _strip_version(_check_path(path))
     read = method in ("GET", "HEAD")
+    versioned, path = _strip_version(_check_path(path, model_read=read))
     if path == "/chat/completions" and method == "POST":
         return Route(Kind.CHAT, path, query)
     if path == "/models" and read:
@@ -59,7 +59,8 @@ def route(method: str, target: str) -> Route:
         return Route(Kind.MODELS, "/models", query, unquote(path.removeprefix("/models/")))
     if path == "/health" and read:
         return Route(Kind.HEALTH, path)
-    dialect = next((d for d in NOT_YET if path == d or path.startswith(d + "/")), None)
+    # An escaped letter is the same letter to the upstream (RFC 3986, section 6.2.2.2).
+    dialect = next((d for d in NOT_YET if (unquote(path) + "/").startswith(d + "/")), None)
     if versioned and path not in ("", "/") and dialect is None:
         return Route(Kind.FORWARD, path, query)
     raise NotFound(_explain(method, path, dialect))
@@ -70,16 +71,18 @@ def _without_keys(query: str) -> str:
     return "&".join(p for p in query.split("&") if p.partition("=")[0].lower() not in KEYS)
 
 
-def _check_path(path: str) -> str:
+def _check_path(path: str, *, model_read: bool) -> str:
     """The path, if nothing in it can climb out of the base URL it will be joined to."""
     if not path.startswith("/"):
         raise InvalidPath("The path does not begin with a slash.")
     if "//" in path:
         raise InvalidPath("The path has a doubled slash: check the base URL in the client.")
-    if "\\" in path or any(segment in (".", "..") for segment in path.split("/")):
+    # Java servers, iFlow's Spring among them, take `..;x` for `..`.
+    dots = any(segment.partition(";")[0] in (".", "..") for segment in path.split("/"))
+    if "\\" in path or dots:
         raise InvalidPath("The path has dot segments or a backslash.")
     hides = _HIDDEN.search(path)
-    if hides and not _ESCAPED_MODEL.fullmatch(path):
+    if hides and not (model_read and _ESCAPED_MODEL.fullmatch(path)):
         raise InvalidPath(f"The path hides a character ({hides[0]}).")
     return path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from .settings import Sourced, from_environment
 from .store import CredentialStore, Signature, Stored
 
 logger = logging.getLogger(__name__)
+
+_PRINTABLE = re.compile(r"[!-~]+")
 
 HOW_TO_LOG_IN = (
     'write {"apiKey": "…", "baseUrl": "https://…/v1"} into ~/.iflow/settings.json, or set '
@@ -105,8 +108,10 @@ class Session:
             raise SettingsInvalid(f"The base URL ({address.origin}) is wrong: {error}") from error
         if key is None and not base_url.is_loopback:
             raise NotLoggedIn(f"There is no API key for {base_url}: {HOW_TO_LOG_IN}.")
-        if key is not None and not (key.value.isascii() and key.value.isprintable()):
-            raise SettingsInvalid(f"The key ({key.origin}) has letters that no header can carry.")
+        if key is not None and not _PRINTABLE.fullmatch(key.value):
+            raise SettingsInvalid(
+                f"The key ({key.origin}) has blanks or letters that no header can carry."
+            )
         return Upstream(
             base_url,
             Secret(key.value) if key else None,

@@ -23,14 +23,17 @@ class Sourced(NamedTuple):
     value: str
     origin: str
 
+    def __repr__(self) -> str:
+        return f"Sourced(…, {self.origin!r})"  # the value may be a key
+
 
 class Settings(BaseModel):
     """The fields of settings.json that matter here; the rest is the CLI's."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    api_key: StrictStr | None = Field(None, alias="apiKey")
-    search_api_key: StrictStr | None = Field(None, alias="searchApiKey")
+    api_key: StrictStr | None = Field(None, alias="apiKey", repr=False)
+    search_api_key: StrictStr | None = Field(None, alias="searchApiKey", repr=False)
     base_url: StrictStr | None = Field(None, alias="baseUrl")
     model_name: StrictStr | None = Field(None, alias="modelName")
 
@@ -83,7 +86,7 @@ def parse_settings(data: bytes, environ: Mapping[str, str]) -> Settings:
         raise ValueError(f"{field} is {_kind(document[field])}, not a text in quotes") from None
     values = settings.model_dump(by_alias=True, exclude_none=True)
     return Settings.model_validate(
-        {name: expand(name, value.strip(), environ) for name, value in values.items()}
+        {name: expand(name, value, environ).strip() for name, value in values.items()}
     )
 
 

@@ -18,7 +18,7 @@ MAX_EVENT = 16 << 20
 
 BOM = b"\xef\xbb\xbf"
 
-_EVENT_END = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)")
+_EVENT_END = re.compile(rb"(?>\r\n|\n|\r){2}")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -42,7 +42,7 @@ class Splitter:
         tail = self._tail
         if not tail:
             # The usual case: what one read brought ends with an event.
-            if data.endswith(b"\n\n") and b"\r" not in data:
+            if data.endswith(b"\n\n") and not data.endswith(b"\n\n\n") and b"\r" not in data:
                 return data
             seen = 0
         else:
@@ -68,13 +68,21 @@ def _last_end(buffer: bytearray, start: int) -> int:
     """The index behind the last event that is whole in the buffer; 0 where none is."""
     if buffer.find(b"\r", start) < 0:
         found = buffer.rfind(b"\n\n", start)
-        return found + 2 if found >= 0 else 0
+        return _even_end(buffer, found + 2) if found >= 0 else 0
     end = 0
     for match in _EVENT_END.finditer(buffer, start):
         # A CR at the very end may be the first half of CR LF: wait for the next byte.
         if match.end() < len(buffer) or buffer[-1:] != b"\r":
             end = match.end()
     return end
+
+
+def _even_end(buffer: bytearray, end: int) -> int:
+    """The end of the last pair in a run of line breaks: of three the last begins the next event."""
+    begin = end
+    while begin and buffer[begin - 1] == 0x0A:
+        begin -= 1
+    return end - (end - begin) % 2
 
 
 def split_events(block: bytes) -> list[bytes]:

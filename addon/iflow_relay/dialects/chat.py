@@ -107,7 +107,7 @@ def fix_finish_reason(document: Mapping[str, Any], called: frozenset[int] = froz
     for choice in choices_of(document):
         said = choice.get("message") or choice.get("delta")
         calls = isinstance(said, dict) and bool(said.get("tool_calls"))
-        if choice.get("finish_reason") == "stop" and (calls or choice.get("index", 0) in called):
+        if choice.get("finish_reason") == "stop" and (calls or index_of(choice) in called):
             choice["finish_reason"] = "tool_calls"
             changed = True
     return changed
@@ -117,6 +117,12 @@ def choices_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The choices that are objects; an empty list where there are none."""
     choices = document.get("choices")
     return [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
+
+
+def index_of(choice: Mapping[str, Any]) -> int:
+    """Which choice it is; -1 where it says something else than a number."""
+    index = choice.get("index", 0)
+    return index if isinstance(index, int) else -1
 
 
 def read_usage(document: Mapping[str, Any]) -> Usage:

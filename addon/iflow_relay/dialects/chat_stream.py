@@ -20,12 +20,16 @@ from typing import Any
 from .. import sse
 from ..errors import EmptyResponse, RelayError, UpstreamBroken, UpstreamInvalid, render_error
 from ..refusal import read_page, read_refusal
-from .chat import RULES, Usage, choices_of, fix_finish_reason, read_usage
+from .chat import RULES, Usage, choices_of, fix_finish_reason, index_of, read_usage
 
+_CHOICE = re.compile(rb'"choices": ?\[\{"index": ?(\d+)')
 _UNSPACED = re.compile(rb"((?:^|(?<=[\r\n]))data:)(?=[^ \r\n])")
 
 MAX_DOCUMENT = 1 << 20
 """Bytes of a body that is no stream that are kept: it is an error, or it is of no use."""
+
+MAX_BLANKS = 1 << 16
+"""Bytes of blanks before the first letter that are held back to see what the letter is."""
 
 _EMPTY = (
     "The upstream ended the stream without a single event. That is often a conversation that is "
@@ -55,8 +59,8 @@ class ChatStream:
         self._events = 0
         self._called: set[int] = set()
         self._finished = False
-        self._usage_event = b""
         self._returned = False
+        self.usage = Usage()
         self.refusal: RelayError | None = None
         self.failure: RelayError | None = None
         self.ended = False
@@ -69,17 +73,14 @@ class ChatStream:
         if self._head is not None:
             data = self._open(self._head, data)
         if self._document is not None:
-            self._document += data[: MAX_DOCUMENT - len(self._document)]
-            return b""
+            return self._collect(self._document, data)
         try:
             block = self._splitter.feed(data)
         except sse.TooLong as error:
             return self.fail(UpstreamInvalid(f"The upstream's stream holds {error}."))
         if not block:
             return b""
-        out = b"".join([self._pass(event) for event in sse.split_events(block)])
-        self._returned = self._returned or bool(out)
-        return out
+        return b"".join([self._give(self._pass(event)) for event in sse.split_events(block)])
 
     def finish(self, *, delimited: bool = True) -> bytes:
         """What goes to the client when the upstream has ended the stream.
@@ -90,8 +91,8 @@ class ChatStream:
         if self.ended:
             return b""
         if self._document is not None:
-            return self.fail(self._judge(bytes(self._document)))
-        out = self._read_rest(self._splitter.finish())
+            return self.fail(_judge(bytes(self._document)))
+        out = self._give(self._read_rest(self._splitter.finish()))
         if self.ended:
             return out
         if not self._events:
@@ -103,51 +104,42 @@ class ChatStream:
 
     def fail(self, error: RelayError) -> bytes:
         """End the stream with this error: as `refusal` where the client has got nothing yet."""
-        error.message = self._redact(error.message)
         self.ended = True
-        self.failure = error
+        self.failure = error.redact(self._redact)
         if not self._returned and not isinstance(error, EmptyResponse):
             self.refusal = error
             return b""
         self._returned = True
         return sse.render_event(render_error(error))
 
-    def usage(self) -> Usage:
-        """The tokens that the stream's last word on them gives."""
-        data = sse.event_data(self._usage_event)
-        try:
-            return read_usage(json.loads(data or b"{}"))
-        except (ValueError, AttributeError):
-            return Usage()
+    def _give(self, out: bytes) -> bytes:
+        """Note that the client gets something: from now on an error can only be an event."""
+        self._returned = self._returned or bool(out)
+        return out
 
     def _open(self, head: bytearray, data: bytes) -> bytes:
         """Tell by its first letter whether the body is an event stream or one document."""
         head += data
-        letters = bytes(head).removeprefix(sse.BOM).lstrip()
-        if not letters or sse.BOM.startswith(bytes(head)):
+        text = bytes(head)
+        if sse.BOM.startswith(text):
+            return b""
+        text = text.removeprefix(sse.BOM)
+        letters = text.lstrip()
+        if not letters and len(text) < MAX_BLANKS:
             return b""
         self._head = None
         if letters[:1] in (b"{", b"[", b"<"):
             self._document = bytearray()
-        return bytes(head)
+        return text
 
-    @staticmethod
-    def _judge(body: bytes) -> RelayError:
-        try:
-            refusal = read_refusal(json.loads(body.removeprefix(sse.BOM)))
-        except (ValueError, RecursionError):
-            return read_page(body)
-        return refusal or UpstreamInvalid(
-            "A stream was asked for, but the upstream answered with one document: it may not "
-            "stream this model. Ask without stream."
-        )
+    def _collect(self, document: bytearray, data: bytes) -> bytes:
+        document += data[: MAX_DOCUMENT - len(document)]
+        return self.fail(_judge(bytes(document))) if len(document) >= MAX_DOCUMENT else b""
 
     def _pass(self, event: bytes) -> bytes:
         """One event on its way: the hot path is a plain one, forwarded without reading its JSON."""
         if self.first_token_at is None or self.ended or not self._is_plain(event):
             return self._read(event)
-        if b'"usage":{' in event or b'"usage": {' in event:
-            self._usage_event = event
         if event.startswith(b"data:{") and "sse-space" in self._rules:
             return b"data: " + event[5:]
         return event
@@ -157,12 +149,20 @@ class ChatStream:
         return (
             b'"choices":' in event
             and event.startswith((b"data: {", b"data:{"))
+            and event.endswith((b"}\n\n", b"}\r\n\r\n"))
             and b'"error"' not in event
-            and b'"finish_reason":"' not in event
-            and b'"finish_reason": "' not in event
-            and (bool(self._called) or b'"tool_calls"' not in event)
+            and _is_null(event, b'"finish_reason"')
+            and _is_null(event, b'"usage"')
+            and (b'"tool_calls"' not in event or self._is_known_call(event))
             and b"\ndata:" not in event
             and b"\rdata:" not in event
+        )
+
+    def _is_known_call(self, event: bytes) -> bool:
+        """Whether the event goes on with the tool calls of a choice that has made some."""
+        choice = _CHOICE.search(event)
+        return (
+            choice is not None and int(choice[1]) in self._called and event.count(b'"delta"') == 1
         )
 
     def _read_rest(self, rest: bytes) -> bytes:
@@ -173,7 +173,7 @@ class ChatStream:
         try:
             if data.strip() != b"[DONE]":
                 json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return self.fail(UpstreamBroken("The upstream's stream was cut off inside an event."))
         return self._read(rest.rstrip(b"\r\n") + b"\n\n")
 
@@ -185,30 +185,30 @@ class ChatStream:
         if data is None:
             return event
         if data.strip() == b"[DONE]":
-            return self._read_done(event)
+            return self._read_done(event, data)
         if not data.strip():
             return b"" if "content" in self._rules else event
         try:
-            document = json.loads(data)
+            return self._read_chunk(event, json.loads(data))
         except (ValueError, RecursionError):
             return self.fail(UpstreamInvalid("The upstream sent an event that is no JSON."))
-        self._events += 1
-        return self._read_chunk(event, document)
 
-    def _read_done(self, event: bytes) -> bytes:
+    def _read_done(self, event: bytes, data: bytes) -> bytes:
         if not self._events:
             return self.fail(EmptyResponse(_EMPTY))
         self.ended = True
-        return self._line_space(event)
+        # Clients look for this very word; with blanks around it they would read it as JSON.
+        return self._space(event) if data == b"[DONE]" else _line_breaks(event) + sse.DONE
 
     def _read_chunk(self, event: bytes, document: Any) -> bytes:
+        self._events += 1
         if "error-in-200" in self._rules and (error := read_refusal(document)):
             return self.fail(error)
         if not isinstance(document, dict):
             return self.fail(UpstreamInvalid("The upstream sent an event that is no object."))
+        if "usage" in self._rules and any(usage := read_usage(document)):
+            self.usage = usage
         changed = False
-        if document.get("usage") and "usage" in self._rules:
-            self._usage_event = event
         if "choices" not in document and "content" in self._rules:
             if not document.get("usage"):
                 return self.fail(UpstreamInvalid("The upstream sent an event without choices."))
@@ -221,14 +221,14 @@ class ChatStream:
             changed = fix_finish_reason(document, frozenset(self._called)) or changed
         if changed:
             return _line_breaks(event) + sse.render_event(document)
-        return self._line_space(event)
+        return self._space(event)
 
     def _watch(self, choice: dict[str, Any]) -> None:
         """Note what later events are judged by: a first token, tool calls, a finish."""
         delta = choice.get("delta")
         if isinstance(delta, dict):
             if delta.get("tool_calls"):
-                self._called.add(choice.get("index", 0))
+                self._called.add(index_of(choice))
             if self.first_token_at is None and any(
                 delta.get(k) for k in ("content", "reasoning_content", "reasoning", "tool_calls")
             ):
@@ -236,11 +236,29 @@ class ChatStream:
         if choice.get("finish_reason"):
             self._finished = True
 
-    def _line_space(self, event: bytes) -> bytes:
+    def _space(self, event: bytes) -> bytes:
         """Rule `sse-space` for one event, whatever its lines look like."""
         if "sse-space" not in self._rules or b"data:" not in event:
             return event
         return _UNSPACED.sub(rb"\1 ", event)
+
+
+def _is_null(event: bytes, key: bytes) -> bool:
+    """Whether a key stands in the event only as null, if at all."""
+    seen = event.count(key)
+    return not seen or seen == event.count(key + b":null") + event.count(key + b": null")
+
+
+def _judge(body: bytes) -> RelayError:
+    """The error that a body is which is one document where a stream was due."""
+    try:
+        refusal = read_refusal(json.loads(body))
+    except (ValueError, RecursionError):
+        return read_page(body)
+    return refusal or UpstreamInvalid(
+        "A stream was asked for, but the upstream answered with one document: it may not "
+        "stream this model. Ask without stream."
+    )
 
 
 def _line_breaks(event: bytes) -> bytes:

@@ -78,8 +78,7 @@ class RelayAnswer(HasRelay):
         try:
             body = self._read_body(call, response, body)
         except RelayError as error:
-            error.message = call.redact(error.message)
-            raise
+            raise error.redact(call.redact) from None
         self._set_fields(flow, call, response, _REWRITTEN)
         response.raw_content = body
         if flow.request.method != "HEAD":

@@ -9,6 +9,7 @@ internals, and no other file does; `check_internals` says at start if those have
 from __future__ import annotations
 
 import inspect
+import re
 import time
 from collections.abc import Iterator
 
@@ -172,7 +173,7 @@ def check_internals() -> list[str]:
         f"{owner.__name__}.{name}"
         for owner, names in NEEDED.items()
         for name in names
-        if not hasattr(owner, name) and f"self.{name}" not in _constructor(owner)
+        if not hasattr(owner, name) and not re.search(rf"self\.{name}\b", _constructor(owner))
     ]
 
 

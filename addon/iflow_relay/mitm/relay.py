@@ -154,7 +154,7 @@ class Relay:
             error = reader.failure.code
         elif flow.error and not error:
             error = "client_disconnected"
-        usage = reader.usage() if reader else call.usage
+        usage = reader.usage if reader else call.usage
         first = reader.first_token_at - call.begun if reader and reader.first_token_at else None
         ended = Ended(
             call,
