@@ -30,6 +30,8 @@ BROWSER = frozenset(
 )
 """Fields that tell which page calls: the relay's affair, and some upstreams refuse by them."""
 
+_SECRET = CREDENTIALS | {b"proxy-authorization"}
+
 _REPLACED = frozenset(b"host user-agent accept-encoding content-length expect via".split())
 
 _DROPPED = HOP_BY_HOP | CREDENTIALS | BROWSER | _REPLACED
@@ -90,6 +92,23 @@ def answer_fields(fields: Iterable[Field], *, cors: Fields = (), drop: frozenset
         if (name := f[0].lower()) not in _ANSWER_DROPPED and name not in drop and name not in named
     ]
     return (*kept, *cors)
+
+
+def kept_with_error(fields: Fields) -> Fields:
+    """What of a refused answer's fields its error still needs: when to try again, whom to ask."""
+    kept = (b"retry-after", b"x-ratelimit-", b"ratelimit", b"x-request-id", b"x-should-retry")
+    return tuple(field for field in fields if field[0].lower().startswith(kept))
+
+
+def without_credentials(fields: Fields) -> Fields:
+    """A request's fields as they may be recorded: what an app logs in with is gone."""
+    return tuple(f for f in fields if f[0].lower() not in _SECRET)
+
+
+def via(fields: Fields, name: str) -> str:
+    """The `Via` of a request that passes here: everybody it has passed, and this relay."""
+    passed = [value.decode("latin-1") for field, value in fields if field.lower() == b"via"]
+    return ", ".join([*passed, f"1.1 {name}"])
 
 
 def presented_key(fields: Iterable[Field]) -> str | None:

@@ -48,7 +48,6 @@ _ESCAPED_MODEL = re.compile(r"(?:/v1)?/models/(?:[^%]|%2f|%3a|%40)+", re.IGNOREC
 def route(method: str, target: str) -> Route:
     """The route of an origin-form target (`/v1/models?x=1`); raises InvalidPath or NotFound."""
     path, _, query = target.partition("?")
-    query = _without_keys(query)
     read = method in ("GET", "HEAD")
     versioned, path = _strip_version(_check_path(path, model_read=read))
     if path == "/chat/completions" and method == "POST":
@@ -66,9 +65,11 @@ def route(method: str, target: str) -> Route:
     raise NotFound(_explain(method, path, dialect))
 
 
-def _without_keys(query: str) -> str:
-    """The query without the parameters in which some clients send their key."""
-    return "&".join(p for p in query.split("&") if p.partition("=")[0].lower() not in KEYS)
+def without_keys(target: str) -> str:
+    """The target without the query parameters in which some clients send their key."""
+    path, mark, query = target.partition("?")
+    kept = "&".join(p for p in query.split("&") if p.partition("=")[0].lower() not in KEYS)
+    return path + (mark + kept if kept else "")
 
 
 def _check_path(path: str, *, model_read: bool) -> str:

@@ -58,7 +58,7 @@ class Splitter:
         return block
 
     def finish(self) -> bytes:
-        """What is left when the stream has ended: an unfinished event, or nothing."""
+        """What is left when the stream has ended; see `cut_unfinished`."""
         rest = bytes(self._tail)
         self._tail.clear()
         return rest
@@ -83,6 +83,12 @@ def _even_end(buffer: bytearray, end: int) -> int:
     while begin and buffer[begin - 1] == 0x0A:
         begin -= 1
     return end - (end - begin) % 2
+
+
+def cut_unfinished(rest: bytes) -> tuple[bytes, bytes]:
+    """Whole events that waited only for what could follow them, and the unfinished one."""
+    end = max((match.end() for match in _EVENT_END.finditer(rest)), default=0)
+    return rest[:end], rest[end:]
 
 
 def split_events(block: bytes) -> list[bytes]:

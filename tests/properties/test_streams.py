@@ -9,7 +9,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.unit.reading import ALL_RULES, NO_RULES, Got, bytewise, cut, read
 
@@ -166,7 +166,7 @@ def outcome(got: Got) -> Got:
 # --- cuts ----------------------------------------------------------------------------------------
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(stream=streams(), points=POINTS, rules=CUT_RULES, delimited=st.booleans())
 def test_any_cutting_gives_the_client_the_same(
     stream: bytes, points: list[int], rules: frozenset[str], delimited: bool
@@ -177,7 +177,7 @@ def test_any_cutting_gives_the_client_the_same(
         assert outcome(read(pieces, rules=rules, delimited=delimited)) == whole
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(stream=streams(), points=POINTS, coding=st.sampled_from(CODINGS), level=st.integers(0, 9))
 def test_a_compressed_stream_gives_the_client_what_a_plain_one_does(
     stream: bytes, points: list[int], coding: str, level: int
@@ -191,7 +191,7 @@ def test_a_compressed_stream_gives_the_client_what_a_plain_one_does(
         assert outcome(read(pieces, coding=name)) == plain
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(stream=streams(), points=POINTS, delimited=st.booleans())
 def test_where_an_error_stands_in_for_an_answer_nothing_was_given(
     stream: bytes, points: list[int], delimited: bool
@@ -202,7 +202,7 @@ def test_where_an_error_stands_in_for_an_answer_nothing_was_given(
     assert got.refusal is None or got.refusal == got.failure
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(stream=streams(), points=POINTS)
 def test_a_stream_ends_with_done_or_with_an_error(stream: bytes, points: list[int]) -> None:
     """With one of them, once, as its last event; a refusal is an answer of its own."""
@@ -244,7 +244,7 @@ SOUP = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(stream=SOUP, points=POINTS)
 def test_the_splitter_loses_and_invents_no_byte(stream: bytes, points: list[int]) -> None:
     """All that went in comes out, in its order, and blocks come apart without a loss."""
@@ -255,7 +255,7 @@ def test_the_splitter_loses_and_invents_no_byte(stream: bytes, points: list[int]
         assert b"".join(split_events(block)) == block
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(stream=SOUP, points=POINTS)
 def test_events_end_where_the_standard_says(stream: bytes, points: list[int]) -> None:
     """A blank line and nothing else, with line ends of all three kinds mixed."""
@@ -320,6 +320,7 @@ def test_a_compliant_stream_comes_out_as_the_bytes_it_went_in(
     stream: bytes, points: list[int]
 ) -> None:
     """The relay adds nothing, drops nothing and writes nothing anew."""
+    assume(b'"index":' in stream)  # an answer without a single choice is told as an error
     got = read(cut_somewhere(stream, points))
     assert got.out == stream
     assert got.failure is None
@@ -329,7 +330,7 @@ def test_a_compliant_stream_comes_out_as_the_bytes_it_went_in(
 # --- noise ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     stream=streams(),
     noise=st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=4)), max_size=4),
@@ -347,7 +348,7 @@ def test_a_damaged_stream_raises_nothing(
     assert got.refusal or got.out or not (rules & {"done", "content"})
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.binary(max_size=60), points=POINTS, pack=st.booleans())
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "identity, gzip"])
 def test_damaged_compression_raises_nothing(

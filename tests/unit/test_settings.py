@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from iflow_relay.settings import (
@@ -215,3 +217,11 @@ def test_an_empty_variable_does_not_hide_the_next_spelling() -> None:
     """The search goes on."""
     environ = {"IFLOW_apiKey": "", "iflow_API_KEY": "sk-a"}
     assert from_environment("apiKey", environ) == Sourced("sk-a", "environment iflow_API_KEY")
+
+
+def test_a_file_that_breaks_off_inside_a_long_string_is_refused_at_once() -> None:
+    """Nobody waits while every quotation mark in it is tried as a beginning."""
+    begun = time.perf_counter()
+    with pytest.raises(ValueError, match="no JSON"):
+        parse_document(b'{"a": "' + rb"\"" * 10_000)
+    assert time.perf_counter() - begun < 1

@@ -20,9 +20,9 @@ from typing import Any
 from .. import sse
 from ..errors import EmptyResponse, RelayError, UpstreamBroken, UpstreamInvalid, render_error
 from ..refusal import read_page, read_refusal
-from .chat import RULES, Usage, choices_of, fix_finish_reason, index_of, read_usage
+from .chat import NO_CHOICES, RULES, Usage, choices_of, fix_finish_reason, index_of, read_usage
 
-_CHOICE = re.compile(rb'"choices": ?\[\{"index": ?(\d+)')
+_CHOICE = re.compile(rb'"choices": ?\[\{"index": ?(\d{1,4})\b')
 _UNSPACED = re.compile(rb"((?:^|(?<=[\r\n]))data:)(?=[^ \r\n])")
 
 MAX_DOCUMENT = 1 << 20
@@ -57,6 +57,7 @@ class ChatStream:
         self._head: bytearray | None = bytearray()
         self._document: bytearray | None = None
         self._events = 0
+        self._answered = False
         self._called: set[int] = set()
         self._finished = False
         self._returned = False
@@ -92,11 +93,13 @@ class ChatStream:
             return b""
         if self._document is not None:
             return self.fail(_judge(bytes(self._document)))
-        out = self._give(self._read_rest(self._splitter.finish()))
+        whole, rest = sse.cut_unfinished(self._splitter.finish())
+        out = b"".join([self._give(self._pass(event)) for event in sse.split_events(whole)])
+        out += self._give(self._read_rest(rest))
         if self.ended:
             return out
-        if not self._events:
-            return out + self.fail(EmptyResponse(_EMPTY))
+        if nothing := self._nothing():
+            return out + self.fail(nothing)
         if not (delimited or self._finished):
             return out + self.fail(UpstreamBroken("The upstream's stream was cut off."))
         self.ended = True
@@ -124,7 +127,7 @@ class ChatStream:
         if sse.BOM.startswith(text):
             return b""
         text = text.removeprefix(sse.BOM)
-        letters = text.lstrip()
+        letters = text[:MAX_BLANKS].lstrip()
         if not letters and len(text) < MAX_BLANKS:
             return b""
         self._head = None
@@ -194,11 +197,19 @@ class ChatStream:
             return self.fail(UpstreamInvalid("The upstream sent an event that is no JSON."))
 
     def _read_done(self, event: bytes, data: bytes) -> bytes:
-        if not self._events:
-            return self.fail(EmptyResponse(_EMPTY))
+        if nothing := self._nothing():
+            return self.fail(nothing)
         self.ended = True
         # Clients look for this very word; with blanks around it they would read it as JSON.
         return self._space(event) if data == b"[DONE]" else _line_breaks(event) + sse.DONE
+
+    def _nothing(self) -> EmptyResponse | None:
+        """The error that a stream is which held no event, or no choice in any."""
+        if not self._events:
+            return EmptyResponse(_EMPTY)
+        if "content" in self._rules and not self._answered:
+            return EmptyResponse(NO_CHOICES)
+        return None
 
     def _read_chunk(self, event: bytes, document: Any) -> bytes:
         self._events += 1
@@ -216,6 +227,7 @@ class ChatStream:
             document["choices"] = []
             changed = True
         for choice in choices_of(document):
+            self._answered = True
             self._watch(choice)
         if "finish-reason" in self._rules:
             changed = fix_finish_reason(document, frozenset(self._called)) or changed
@@ -251,6 +263,8 @@ def _is_null(event: bytes, key: bytes) -> bool:
 
 def _judge(body: bytes) -> RelayError:
     """The error that a body is which is one document where a stream was due."""
+    if len(body) >= MAX_DOCUMENT:
+        return UpstreamInvalid("A stream was asked for, but one document came.")
     try:
         refusal = read_refusal(json.loads(body))
     except (ValueError, RecursionError):

@@ -65,6 +65,9 @@ class RelayAnswer(HasRelay):
         reader = call.reader = ChatStream(
             self.relay.config.normalise, now=time.monotonic, redact=call.redact
         )
+        if response.status_code in (204, 205):
+            # A stream was due: that it holds nothing is told as its one event, which needs a body.
+            response.status_code, response.reason = 200, "OK"
         coding = response.headers.get("content-encoding", "identity").strip().lower()
         response.stream = reader if coding == "identity" else Inflating(reader, coding)  # type: ignore[assignment]
         response.headers["content-type"] = "text/event-stream; charset=utf-8"

@@ -12,12 +12,13 @@ from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import Layer, NextLayer
 from mitmproxy.proxy.layers import ServerTLSLayer
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
-from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode
+from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.tls import ClientHelloData
 
 from ..credential import is_loopback
 from ..guard import host_of, is_virtual
 from .layer import RelayHttpLayer
+from .options import LISTENING
 from .relay import Relay
 
 UPSTREAM_CONNECTIONS = 256
@@ -32,7 +33,7 @@ class RelayConnect:
         self.relay = relay
 
     def client_connected(self, client: Client) -> None:
-        explicit = isinstance(client.proxy_mode, ReverseMode | RegularMode)
+        explicit = isinstance(client.proxy_mode, LISTENING)
         if explicit and not self.relay.config.local_keys and not is_loopback(client.sockname[0]):
             client.error = "not a loopback address, and no iflow_local_keys"
             return

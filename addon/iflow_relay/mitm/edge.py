@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from mitmproxy import http
 
 from ..errors import InternalError, RelayError
+from ..headers import kept_with_error
 from .relay import Call, Relay
 
 logger = logging.getLogger(__name__)
@@ -26,9 +27,13 @@ def refuse(relay: Relay, flow: http.HTTPFlow, error: Exception) -> None:
     if not isinstance(error, RelayError):
         logger.error("A fault of the relay's own: %r", error, exc_info=error)
         error = InternalError("The relay met a fault of its own; its log says more.")
+    said = flow.response
     if call := relay.calls.get(flow):
         call.upstream = None
     flow.response = relay.render(error, flow)
+    if said is not None:
+        fields = flow.response.headers.fields + kept_with_error(said.headers.fields)
+        flow.response.headers = http.Headers(fields)
 
 
 def closed[S: HasRelay](

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
+import h11
 from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import HttpEvent, ResponseProtocolError
-from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.layers.http._http1 import Http1Server, TBodyReader
 
 from ..errors import HeadTooLarge, InvalidHttp, RelayError
 
@@ -19,14 +20,34 @@ MAX_HEAD = 32 << 10
 """Bytes of request line and headers: twice what Node takes, four times what nginx does."""
 
 Render = Callable[[RelayError], http.Response]
+IsOurs = Callable[[http.Request | None], bool]
+
+
+class WithoutTrailers:
+    """A body reader that leaves out what follows the body; mitmproxy fails on it."""
+
+    def __init__(self, reader: TBodyReader) -> None:
+        self._reader = reader
+
+    def __call__(self, buffer: Any) -> Any:
+        event = self._reader(buffer)
+        return h11.EndOfMessage() if isinstance(event, h11.EndOfMessage) else event
+
+    def read_eof(self) -> Any:
+        """The end of the connection, as the body's own framing sees it."""
+        return self._reader.read_eof()
 
 
 class RelayHttp1Server(Http1Server):
-    """mitmproxy's HTTP/1 server with a bound on the head and errors in the API's shape."""
+    """mitmproxy's HTTP/1 server with a bound on the head and errors in the API's shape.
 
-    def __init__(self, context: Context, render: Render) -> None:
+    `is_ours` tells of a request, or of a connection on which none came yet (None), whether to.
+    """
+
+    def __init__(self, context: Context, render: Render, is_ours: IsOurs) -> None:
         super().__init__(context)
         self._render = render
+        self._is_ours = is_ours
 
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         if self._is_page(event):
@@ -36,6 +57,9 @@ class RelayHttp1Server(Http1Server):
         yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
+        if not self._is_ours(None):
+            yield from super().read_headers(event)
+            return
         if isinstance(event, events.DataReceived) and self._head_is_too_large():
             yield self._error(HeadTooLarge(f"The request's head is over {MAX_HEAD >> 10} KB."))
             yield commands.CloseConnection(self.conn)
@@ -44,6 +68,11 @@ class RelayHttp1Server(Http1Server):
         yield from self._in_json(super().read_headers(event))
 
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
+        if not self._is_ours(self.request):
+            yield from super().read_body(event)
+            return
+        if not isinstance(self.body_reader, WithoutTrailers):
+            self.body_reader = WithoutTrailers(self.body_reader)  # type: ignore[assignment]
         for command in super().read_body(event):
             # A body that breaks its own framing: mitmproxy closes without a word.
             closes = isinstance(command, commands.CloseConnection)
@@ -59,6 +88,8 @@ class RelayHttp1Server(Http1Server):
     def _is_page(self, event: HttpEvent) -> TypeGuard[ResponseProtocolError]:
         """Whether mitmproxy would send a page of HTML for this event."""
         if not isinstance(event, ResponseProtocolError) or self.response:
+            return False
+        if not self._is_ours(self.request):
             return False
         return event.code.http_status_code() is not None and self._can_write()
 

@@ -13,21 +13,26 @@ import re
 import time
 from collections.abc import Iterator
 
-from mitmproxy.connection import Connection
+from mitmproxy import http
+from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
     ErrorCode,
     GetHttpConnection,
+    GetHttpConnectionCompleted,
     HttpLayer,
     HTTPMode,
     HttpStream,
     ResponseProtocolError,
 )
-from mitmproxy.proxy.layers.http._http1 import Http1Server
+from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
+from mitmproxy.proxy.layers.tls import ServerTLSLayer
+from mitmproxy.proxy.tunnel import LayerStack
 
 from .answering import Commands
 from .http1 import RelayHttp1Server
+from .http1_upstream import RelayHttpClient
 from .policy import Policy
 from .stream import ENDLESS_HEAD, RelayStream, UpstreamSilent
 
@@ -52,13 +57,18 @@ class RelayHttpLayer(HttpLayer):
         elif isinstance(event, events.Wakeup) and event.command is self._timer:
             yield from self._wake_up()
         else:
-            if isinstance(event, events.Start) and self._all_ours and self._speaks_http1():
-                server = RelayHttp1Server(self.context.fork(), self.policy.render)
+            if isinstance(event, events.Start) and self._speaks_http1():
+                server = RelayHttp1Server(self.context.fork(), self.policy.render, self._is_ours)
                 self.connections[self.context.client] = server
             yield from super()._handle_event(event)
 
     def _speaks_http1(self) -> bool:
         return self.context.client.alpn in (None, b"", b"http/1.1", b"http/1.0")
+
+    def _is_ours(self, request: http.Request | None) -> bool:
+        if self._all_ours or request is None:
+            return self._all_ours
+        return self.policy.claim(self.context, request) is not None
 
     def _joined(self, produced: Iterator[commands.Command]) -> Iterator[commands.Command]:
         """One write for all that one read brought: each costs a system call on both sides."""
@@ -81,9 +91,43 @@ class RelayHttpLayer(HttpLayer):
         yield from self.event_to_child(stream, events.Start())
 
     def get_connection(self, event: GetHttpConnection, *, reuse: bool = True) -> Commands:
+        """A connection for a stream: one that is there, or a new one.
+
+        mitmproxy's own remembers that an upstream could not be reached, and would refuse every
+        later request on this client connection; here each request tries anew.
+        """
+        stream = self.command_sources.get(event)
+        if event.via or not (isinstance(stream, RelayStream) and stream.ours):
+            yield from super().get_connection(event, reuse=reuse)
+            return
         if self._timer is None:
             yield self._set_timer(min(self.policy.connect_timeout, self.policy.timeout))
-        yield from super().get_connection(event, reuse=reuse)
+        for connection in list(self.connections) if reuse else ():
+            if not event.connection_spec_matches(connection):
+                continue
+            if connection in self.waiting_for_establishment:
+                self.waiting_for_establishment[connection].append(event)
+                return
+            # Over HTTP/1 the streams of an HTTP/2 client each have a connection of their own.
+            alone = self.context.client.alpn == b"h2" and connection.alpn != b"h2"
+            if connection.connected and not alone:
+                self.command_sources.pop(event)
+                reply = GetHttpConnectionCompleted(event, (connection, None))
+                yield from self.event_to_child(stream, reply)
+                return
+        yield from self._open_connection(event)
+
+    def _open_connection(self, event: GetHttpConnection) -> Commands:
+        context = self.context.fork()
+        server = context.server = Server(address=event.address)
+        stack = LayerStack()
+        if event.tls:
+            server.sni = event.address[0]
+            stack /= ServerTLSLayer(context)
+        stack /= RelayHttpClient(context)
+        self.connections[server] = stack[0]
+        self.waiting_for_establishment[server].append(event)
+        yield from self.event_to_child(stack[0], events.Start())
 
     def _set_timer(self, delay: float) -> commands.RequestWakeup:
         self._timer = commands.RequestWakeup(max(delay, 0.02))
@@ -162,6 +206,7 @@ NEEDED = {
         "streams",
         "waiting_for_establishment",
     ),
+    Http1Client: ("read_headers", "read_body", "response", "conn"),
     Http1Server: ("send", "read_headers", "read_body", "done", "buf", "state", "conn"),
 }
 """What the relay's layers override or use of mitmproxy's."""

@@ -20,6 +20,14 @@ from .relay import Relay
 
 logger = logging.getLogger(__name__)
 
+LISTENING = (
+    mode_specs.ReverseMode,
+    mode_specs.RegularMode,
+    mode_specs.UpstreamMode,
+    mode_specs.Socks5Mode,
+)
+"""The modes in which mitmproxy listens for programs that were told where it is."""
+
 NEEDED: dict[str, Any] = {
     "connection_strategy": "lazy",
     "upstream_cert": False,
@@ -39,6 +47,7 @@ class RelayOptions:
             logger.error("This mitmproxy lacks %s: use a 12.x that has it.", ", ".join(missing))
         for option in OPTIONS:
             loader.add_option(option.name, option.type, option.default, option.help)
+        _convert_values()
         ctx.options.update(**NEEDED)
 
     def configure(self, updated: set[str]) -> None:
@@ -113,15 +122,28 @@ class RelayOptions:
                 )
 
 
+def _convert_values() -> None:
+    """Take the values given so far, before mitmproxy does it where it cannot be caught.
+
+    Over a value that is no number mitmproxy would drop the script, and serve on without it.
+    """
+    try:
+        ctx.options.process_deferred()
+    except OptionsError as error:
+        logger.error("%s", error)
+        for option in OPTIONS:
+            ctx.options.deferred.pop(option.name, None)
+
+
 def _http_modes() -> list[mode_specs.ProxyMode]:
     modes = [mode_specs.ProxyMode.parse(spec) for spec in ctx.options.mode]
-    return [m for m in modes if isinstance(m, mode_specs.ReverseMode | mode_specs.RegularMode)]
+    return [mode for mode in modes if isinstance(mode, LISTENING)]
 
 
 def _narrowed(spec: str) -> str:
     """The mode on 127.0.0.1 where it names no address; else unchanged."""
     mode = mode_specs.ProxyMode.parse(spec)
-    if not isinstance(mode, mode_specs.ReverseMode | mode_specs.RegularMode):
+    if not isinstance(mode, LISTENING):
         return spec
     if mode.listen_host(ctx.options.listen_host):
         return spec

@@ -16,9 +16,11 @@ from ..headers import (
     presented_key,
     request_fields,
     user_agent,
+    via,
+    without_credentials,
 )
 from ..jsontext import to_json
-from ..routing import Kind, Route, route
+from ..routing import Kind, Route, route, without_keys
 from ..session import Upstream
 from .edge import HasRelay, closed_async, refuse
 from .relay import Call
@@ -37,11 +39,14 @@ class RelayRoute(HasRelay):
         if "iflow.listener" not in flow.metadata or not flow.live or flow.response or flow.error:
             return
         call = self.relay.calls[flow] = Call(Route(Kind.FORWARD, flow.request.path))
+        presented = presented_key(flow.request.headers.fields)
+        flow.request.headers = http.Headers(without_credentials(flow.request.headers.fields))
+        flow.request.path = without_keys(flow.request.path)
         try:
             if flow.is_replay:
                 call.route = route(flow.request.method, str(flow.metadata.get("iflow.path", "")))
             else:
-                self._admit(flow, call)
+                self._admit(flow, call, presented)
         except Exception as error:
             refuse(self.relay, flow, error)
 
@@ -61,7 +66,7 @@ class RelayRoute(HasRelay):
             call.leave_line = await self.relay.line.enter()
         self._aim(flow, call, upstream)
 
-    def _admit(self, flow: http.HTTPFlow, call: Call) -> None:
+    def _admit(self, flow: http.HTTPFlow, call: Call, presented: str | None) -> None:
         """Check Host, Origin and key, in that order; raises what stands against the request."""
         request, config = flow.request, self.relay.config
         authority = request.authority or request.headers.get("host")
@@ -80,7 +85,7 @@ class RelayRoute(HasRelay):
         flow.metadata["iflow.route"] = call.route.kind.value
         flow.metadata["iflow.path"] = request.path
         if call.route.kind is not Kind.HEALTH:
-            check_key(presented_key(request.headers.fields), config.local_keys)
+            check_key(presented, config.local_keys)
         if self.relay.name in request.headers.get("via", ""):
             raise LoopDetected("This request has come back to its sender: check baseUrl.")
 
@@ -130,7 +135,7 @@ class RelayRoute(HasRelay):
             request.headers.fields,
             authority=base.authority,
             agent=agent,
-            via=f"1.1 {self.relay.name}",
+            via=via(request.headers.fields, self.relay.name),
             length=len(request.raw_content or b"") if has_body else None,
         )
         data.scheme, data.host, data.port = base.scheme.encode(), base.host, base.port

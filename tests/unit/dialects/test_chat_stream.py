@@ -309,6 +309,8 @@ def test_an_event_that_is_no_chunk_ends_the_stream(start: bytes, data: bytes) ->
         b'{"choices":[{"index":{},"delta":{},"finish_reason":"stop"}]}',
         b'{"choices":[{"index":null,"delta":{"tool_calls":[1]},"finish_reason":"stop"}]}',
         b'{"choices":[{"delta":[],"finish_reason":[]}]}',
+        b'{"choices":[{"index":' + b"9" * 5000 + b',"delta":{"tool_calls":[1]}}]}',
+        b'{"choices":[{"index":-1,"delta":{"tool_calls":[1]},"finish_reason":"stop"}]}',
         b'{"choices":[{"delta":{"content":[]},"finish_reason":{}}]}',
         b'{"choices":{"0":{}}}',
         b'{"choices":"x"}',
@@ -364,11 +366,23 @@ def test_lines_may_end_in_three_ways(end: bytes) -> None:
 def test_blank_lines_that_keep_a_connection_alive_are_not_kept(blanks: bytes) -> None:
     """An upstream that says nothing but line breaks does not fill the memory."""
     stream = new()
-    piece = blanks * ((1 << 20) // len(blanks))
-    given = 0
-    for _ in range((MAX_EVENT >> 20) + 2):
-        given += len(stream.feed(piece))
-    assert stream.ended or given
+    piece = blanks * ((1 << 18) // len(blanks))
+    kept = 0
+    while not (stream.feed(piece) or stream.ended):
+        kept += len(piece)
+        assert kept <= MAX_EVENT + len(piece)
+
+
+@pytest.mark.parametrize("blanks", [10, 60_000, 200_000])
+@pytest.mark.parametrize("rest", [b'{"status":"434","msg":"x"}', b": c\n\n" + GOOD + STOP])
+def test_blanks_before_the_first_letter_cut_as_they_may_be_decide_nothing(
+    blanks: int, rest: bytes
+) -> None:
+    """However many they are, one read or two of them lead to the same answer."""
+    start = b"\n" * blanks
+    whole = read([start + rest])
+    assert read([start, rest]) == whole
+    assert read([start[:-1], start[-1:] + rest[:1], rest[1:]]) == whole
 
 
 @pytest.mark.parametrize("start", [b"{", b"[", b"<"])
