@@ -13,6 +13,7 @@ from mitmproxy.proxy.layer import Layer, NextLayer
 from mitmproxy.proxy.layers import ServerTLSLayer
 from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
 from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData
 
 from ..credential import is_loopback
@@ -39,6 +40,16 @@ class RelayConnect:
             return
         if handler := ctx.master.addons.get("proxyserver").connections.get(client.id):
             handler.max_conns = defaultdict(lambda: asyncio.Semaphore(UPSTREAM_CONNECTIONS))
+
+    def server_disconnected(self, data: ServerConnectionHookData) -> None:
+        """Close what mitmproxy leaves open where a client leaves just as its upstream is closed.
+
+        Cancelled a second time, its handler ends before it comes to closing the socket.
+        """
+        if handler := ctx.master.addons.get("proxyserver").connections.get(data.client.id):
+            left = handler.transports.get(data.server)
+            if left and left.writer:
+                left.writer.close()
 
     def tls_clienthello(self, data: ClientHelloData) -> None:
         """TLS to any host that is not virtual is tunnelled, never opened."""
