@@ -93,6 +93,8 @@ def cut_unfinished(rest: bytes) -> tuple[bytes, bytes]:
 
 def split_events(block: bytes) -> list[bytes]:
     """The events in a block of whole events, each with the blank line that ends it."""
+    if block.count(b"\n\n") == 1 and block.endswith(b"\n\n") and b"\r" not in block:
+        return [block]
     events, start = [], 0
     for match in _EVENT_END.finditer(block):
         events.append(block[start : match.end()])

@@ -30,7 +30,7 @@ class CredentialStore:
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
         self._environ = environ
-        self._files = (path, *(path.with_name(name) for name, _ in COMPANIONS))
+        self._files = tuple(str(path.with_name(name)) for name in (path.name, *dict(COMPANIONS)))
 
     def signature(self) -> Signature:
         """What changes when a file does: one `stat` a file, no reading."""
@@ -84,7 +84,7 @@ def _read(path: Path) -> bytes | None:
     return data
 
 
-def _stat(path: Path) -> tuple[int, int, int] | None:
+def _stat(path: str) -> tuple[int, int, int] | None:
     try:
         found = os.stat(path)
     except OSError:

@@ -49,6 +49,10 @@ class AnsweringStream(HttpStream):
     talking = False
     """Whether the upstream has the request and owes an answer."""
     awaits_head = False
+    head_size = 0
+    """Bytes that came while the answer's head was awaited."""
+    keeps_body = False
+    """Whether what is streamed is also kept, for somebody to look at."""
     delimited = True
     """Whether the end of the answer's body can be told from a cut."""
     heard = 0.0
@@ -155,10 +159,11 @@ class AnsweringStream(HttpStream):
     def _send_head(self) -> Commands:
         assert self.flow.response
         self.head_sent = True
+        self.keeps_body = self.context.options.store_streamed_bodies
         yield SendHttp(ResponseHeaders(self.stream_id, self.flow.response), self.context.client)
 
     def _send_data(self, data: bytes) -> Commands:
-        if self.context.options.store_streamed_bodies:
+        if self.keeps_body:
             self.response_body_buf += data
         if self.flow.request.method != "HEAD":
             yield SendHttp(ResponseData(self.stream_id, data), self.context.client)
@@ -169,7 +174,7 @@ class AnsweringStream(HttpStream):
         assert flow.response
         self._close_answer()
         flow.response.timestamp_end = time.time()
-        if self.context.options.store_streamed_bodies:
+        if self.keeps_body:
             flow.response.data.content = bytes(self.response_body_buf)
         self.response_body_buf.clear()
         if failure:

@@ -18,6 +18,7 @@ from mitmproxy.tls import ClientHelloData
 
 from ..credential import is_loopback
 from ..guard import host_of, is_virtual
+from .hooks import HooksAtOnce
 from .layer import RelayHttpLayer
 from .options import LISTENING
 from .relay import Relay
@@ -78,7 +79,8 @@ class RelayConnect:
             return top
         context.layers.remove(found)
         ours = found.mode is HTTPMode.transparent and self._is_ours(context, context.client.sni)
-        own = RelayHttpLayer(context, found.mode, self.relay, all_ours=ours)
+        hooks = HooksAtOnce(ctx.master.addons.get("proxyserver").connections[context.client.id])
+        own = RelayHttpLayer(context, found.mode, self.relay, hooks, all_ours=ours)
         if outer is None:
             return own
         outer.child_layer = own  # type: ignore[attr-defined]

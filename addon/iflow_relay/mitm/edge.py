@@ -54,19 +54,28 @@ def closed[S: HasRelay](
     return guarded
 
 
-def closed_async[S: HasRelay](
-    hook: Callable[[S, http.HTTPFlow, Call], Awaitable[None]],
-) -> Callable[[S, http.HTTPFlow], Awaitable[None]]:
-    """The same for a hook that may wait."""
+def closed_where_it_may_wait[S: HasRelay](
+    hook: Callable[[S, http.HTTPFlow, Call], Awaitable[None] | None],
+) -> Callable[[S, http.HTTPFlow], Awaitable[None] | None]:
+    """The same for a hook that gives something to wait for, where it has to wait."""
 
     @functools.wraps(hook)
-    async def guarded(self: S, flow: http.HTTPFlow) -> None:
+    def guarded(self: S, flow: http.HTTPFlow) -> Awaitable[None] | None:
         call = self.relay.calls.get(flow)
         if call is None or flow.response or flow.error:
-            return
+            return None
         try:
-            await hook(self, flow, call)
+            waiting = hook(self, flow, call)
         except Exception as error:
             refuse(self.relay, flow, error)
+            return None
+        return _guard(self.relay, flow, waiting) if waiting is not None else None
 
     return guarded
+
+
+async def _guard(relay: Relay, flow: http.HTTPFlow, waiting: Awaitable[None]) -> None:
+    try:
+        await waiting
+    except Exception as error:
+        refuse(relay, flow, error)

@@ -11,7 +11,12 @@ from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layers.http import HttpEvent, ResponseProtocolError
+from mitmproxy.proxy.layers.http import (
+    HttpEvent,
+    ResponseData,
+    ResponseHeaders,
+    ResponseProtocolError,
+)
 from mitmproxy.proxy.layers.http._http1 import Http1Server, TBodyReader
 
 from ..errors import HeadTooLarge, InvalidHttp, RelayError
@@ -48,8 +53,17 @@ class RelayHttp1Server(Http1Server):
         super().__init__(context)
         self._render = render
         self._is_ours = is_ours
+        self._is_chunked: bool | None = None
 
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        if isinstance(event, ResponseData) and event.data and self._is_chunked is not None:
+            # As mitmproxy does it, but for looking the header up again for each chunk.
+            framed = b"%x\r\n%s\r\n" % (len(event.data), event.data)
+            yield commands.SendData(self.conn, framed if self._is_chunked else event.data)
+            return
+        if isinstance(event, ResponseHeaders):
+            coding = event.response.headers.get("transfer-encoding", "")
+            self._is_chunked = "chunked" in coding.lower()
         if self._is_page(event):
             yield self._error(InvalidHttp(event.message))
             yield commands.CloseConnection(self.conn)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import inspect
 import re
 import time
+from collections import deque
 from collections.abc import Iterator
 
 from mitmproxy import http
-from mitmproxy.connection import Connection, Server
+from mitmproxy.connection import Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
@@ -24,54 +25,61 @@ from mitmproxy.proxy.layers.http import (
     HttpLayer,
     HTTPMode,
     HttpStream,
-    ResponseProtocolError,
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
 from mitmproxy.proxy.tunnel import LayerStack
 
 from .answering import Commands
+from .hooks import HooksAtOnce
 from .http1 import RelayHttp1Server
 from .http1_upstream import RelayHttpClient
 from .policy import Policy
-from .stream import ENDLESS_HEAD, RelayStream, UpstreamSilent
-
-MAX_ANSWER_HEAD = 256 << 10
-"""Bytes of an upstream's response head: more is an attack on memory, or no HTTP."""
+from .stream import MAX_ANSWER_HEAD, RelayStream, UpstreamSilent
 
 
 class RelayHttpLayer(HttpLayer):
     """All streams of one client connection, and the time they may take."""
 
-    def __init__(self, context: Context, mode: HTTPMode, policy: Policy, *, all_ours: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        mode: HTTPMode,
+        policy: Policy,
+        hooks: HooksAtOnce,
+        *,
+        all_ours: bool,
+    ) -> None:
         super().__init__(context, mode)
         self.policy = policy
+        self._hooks = hooks
         self._all_ours = all_ours
         self._timer: commands.RequestWakeup | None = None
-        self._heads: dict[Connection, int] = {}
+        self._ended: deque[commands.StartHook] = deque()
 
     def _handle_event(self, event: events.Event) -> Commands:
+        yield from self._carry_out(self._respond(event))
+        while self._ended:
+            done = events.HookCompleted(self._ended.popleft())
+            yield from self._carry_out(super()._handle_event(done))
+
+    def _respond(self, event: events.Event) -> Commands:
         if isinstance(event, events.DataReceived) and event.connection is not self.context.client:
-            yield from self._joined(super()._handle_event(event))
-            yield from self._bound_head(event)
+            if self._is_endless(event):
+                yield commands.CloseConnection(event.connection)
         elif isinstance(event, events.Wakeup) and event.command is self._timer:
             yield from self._wake_up()
-        else:
-            if isinstance(event, events.Start) and self._speaks_http1():
-                server = RelayHttp1Server(self.context.fork(), self.policy.render, self._is_ours)
-                self.connections[self.context.client] = server
-            yield from super()._handle_event(event)
+            return
+        elif isinstance(event, events.Start) and self._speaks_http1():
+            server = RelayHttp1Server(self.context.fork(), self.policy.render, self._is_ours)
+            self.connections[self.context.client] = server
+        yield from super()._handle_event(event)
 
-    def _speaks_http1(self) -> bool:
-        return self.context.client.alpn in (None, b"", b"http/1.1", b"http/1.0")
+    def _carry_out(self, produced: Iterator[commands.Command]) -> Commands:
+        """Run our streams' hooks at once, and join what goes to the client.
 
-    def _is_ours(self, request: http.Request | None) -> bool:
-        if self._all_ours or request is None:
-            return self._all_ours
-        return self.policy.claim(self.context, request) is not None
-
-    def _joined(self, produced: Iterator[commands.Command]) -> Iterator[commands.Command]:
-        """One write for all that one read brought: each costs a system call on both sides."""
+        One write for all that one read brought: each costs a system call on both sides.
+        """
         client = self.context.client
         pieces: list[bytes] = []
         for command in produced:
@@ -81,9 +89,25 @@ class RelayHttpLayer(HttpLayer):
             if pieces:
                 yield commands.SendData(client, b"".join(pieces))
                 pieces.clear()
+            if isinstance(command, commands.StartHook) and self._is_own_hook(command):
+                if self._hooks.run(command):
+                    self._ended.append(command)
+                continue
             yield command
         if pieces:
             yield commands.SendData(client, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def _is_own_hook(self, hook: commands.StartHook) -> bool:
+        stream = self.command_sources.get(hook)
+        return isinstance(stream, RelayStream) and stream.ours
+
+    def _speaks_http1(self) -> bool:
+        return self.context.client.alpn in (None, b"", b"http/1.1", b"http/1.0")
+
+    def _is_ours(self, request: http.Request | None) -> bool:
+        if self._all_ours or request is None:
+            return self._all_ours
+        return self.policy.claim(self.context, request) is not None
 
     def make_stream(self, stream_id: int) -> Commands:
         stream = RelayStream(self.context.fork(), stream_id, self.policy)
@@ -102,6 +126,7 @@ class RelayHttpLayer(HttpLayer):
             return
         if self._timer is None:
             yield self._set_timer(min(self.policy.connect_timeout, self.policy.timeout))
+        self._forget_ended()
         for connection in list(self.connections) if reuse else ():
             if not event.connection_spec_matches(connection):
                 continue
@@ -116,6 +141,13 @@ class RelayHttpLayer(HttpLayer):
                 yield from self.event_to_child(stream, reply)
                 return
         yield from self._open_connection(event)
+
+    def _forget_ended(self) -> None:
+        """Drop connections that are over; mitmproxy keeps each until the client leaves."""
+        kept = (self.context.client, *self.waiting_for_establishment)
+        for connection in [c for c in self.connections if c.timestamp_end or c.error]:
+            if connection not in kept:
+                del self.connections[connection]
 
     def _open_connection(self, event: GetHttpConnection) -> Commands:
         context = self.context.fork()
@@ -163,26 +195,17 @@ class RelayHttpLayer(HttpLayer):
         """The streams whose upstream owes them a word."""
         return [s for s in self.streams.values() if isinstance(s, RelayStream) and s.heard]
 
-    def _bound_head(self, event: events.DataReceived) -> Commands:
-        """End a response head that grows without end; mitmproxy would keep all of it."""
+    def _is_endless(self, event: events.DataReceived) -> bool:
+        """Whether a response head grows without end; mitmproxy would keep all of it."""
         if event.connection.alpn == b"h2":
-            return
+            return False
         for stream in self.streams.values():
-            if (
-                isinstance(stream, RelayStream)
-                and stream.awaits_head
-                and stream.context.server is event.connection
-            ):
-                size = self._heads.get(event.connection, 0) + len(event.data)
-                self._heads[event.connection] = size
-                if size > MAX_ANSWER_HEAD:
-                    yield commands.CloseConnection(event.connection)
-                    broken = ResponseProtocolError(
-                        stream.stream_id, ENDLESS_HEAD, ErrorCode.GENERIC_SERVER_ERROR
-                    )
-                    yield from self.event_to_child(stream, broken)
-                return
-        self._heads.pop(event.connection, None)
+            if not isinstance(stream, RelayStream) or not stream.awaits_head:
+                continue
+            if stream.context.server is event.connection:
+                stream.head_size += len(event.data)
+                return stream.head_size > MAX_ANSWER_HEAD
+        return False
 
 
 NEEDED = {
@@ -206,6 +229,7 @@ NEEDED = {
         "streams",
         "waiting_for_establishment",
     ),
+    http.MessageData: ("__post_init__",),
     Http1Client: ("read_headers", "read_body", "response", "conn"),
     Http1Server: ("send", "read_headers", "read_body", "done", "buf", "state", "conn"),
 }

@@ -93,7 +93,8 @@ class RelayOptions:
     def _keep_bodies_for_viewers(self) -> None:
         """Keep streamed bodies where somebody can look at them; elsewhere they only cost memory."""
         saves = "save_stream_file" in ctx.options and ctx.options.save_stream_file
-        if saves or ctx.master.addons.get("view"):
+        # A view without flows has the length 0, so it is asked for by name and not by truth.
+        if saves or ctx.master.addons.get("view") is not None:
             ctx.options.update(store_streamed_bodies=True)
 
     def _check_upstream(self) -> None:
@@ -130,9 +131,10 @@ def _convert_values() -> None:
     try:
         ctx.options.process_deferred()
     except OptionsError as error:
-        logger.error("%s", error)
         for option in OPTIONS:
-            ctx.options.deferred.pop(option.name, None)
+            given = ctx.options.deferred.pop(option.name, None)
+            if option.name in str(error):
+                logger.error("%s Given: %s", error, ", ".join(getattr(given, "val", ())))
 
 
 def _http_modes() -> list[mode_specs.ProxyMode]:

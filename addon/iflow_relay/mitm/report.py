@@ -59,6 +59,8 @@ def render_line(clock: str, ended: Ended) -> str:
 
 def printable(text: str) -> str:
     """The text with nothing in it that a terminal would obey: it comes from a client."""
+    if text.isprintable():
+        return text[:80]
     return "".join(letter if letter.isprintable() else "?" for letter in text[:80])
 
 

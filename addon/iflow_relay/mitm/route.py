@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from mitmproxy import http
 
 from .. import __version__
@@ -22,7 +24,7 @@ from ..headers import (
 from ..jsontext import to_json
 from ..routing import Kind, Route, route, without_keys
 from ..session import Upstream
-from .edge import HasRelay, closed_async, refuse
+from .edge import HasRelay, closed_where_it_may_wait, refuse
 from .relay import Call
 
 OWN_HOST = "iflow.internal"
@@ -50,21 +52,28 @@ class RelayRoute(HasRelay):
         except Exception as error:
             refuse(self.relay, flow, error)
 
-    @closed_async
-    async def request(self, flow: http.HTTPFlow, call: Call) -> None:
+    @closed_where_it_may_wait
+    def request(self, flow: http.HTTPFlow, call: Call) -> Awaitable[None] | None:
         kind = call.route.kind
         if kind is Kind.HEALTH:
             self._answer_json(flow, call, self._health())
-            return
+            return None
         upstream = self.relay.session.current()
         if kind is Kind.MODELS and self.relay.uses_builtin_models(upstream):
             self._answer_json(flow, call, self._models(call.route.model))
-            return
+            return None
         if kind is Kind.CHAT:
             self._read_chat(flow, call, upstream)
         if kind is not Kind.MODELS:
-            call.leave_line = await self.relay.line.enter()
+            call.leave_line = self.relay.line.enter_now()
+            if call.leave_line is None:
+                return self._wait_in_line(flow, call)
         self._aim(flow, call, upstream)
+        return None
+
+    async def _wait_in_line(self, flow: http.HTTPFlow, call: Call) -> None:
+        call.leave_line = await self.relay.line.enter()
+        self._aim(flow, call, self.relay.session.current())
 
     def _admit(self, flow: http.HTTPFlow, call: Call, presented: str | None) -> None:
         """Check Host, Origin and key, in that order; raises what stands against the request."""

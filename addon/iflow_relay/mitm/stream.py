@@ -49,7 +49,8 @@ from ..errors import (
 from .answering import AnsweringStream, Commands
 from .policy import Policy
 
-ENDLESS_HEAD = "The upstream's answer begins with a head that does not end."
+MAX_ANSWER_HEAD = 256 << 10
+"""Bytes of an upstream's response head: more is an attack on memory, or no HTTP."""
 
 
 class UpstreamSilent(ResponseProtocolError):
@@ -191,6 +192,7 @@ class RelayStream(AnsweringStream):
             return
         self.talking = self.awaits_head = True
         self.heard = time.monotonic()
+        self.head_size = 0
         self.server_state = self._state_answer_head
         content = self.flow.request.raw_content
         yield SendHttp(RequestHeaders(self.stream_id, wire, not content), connection)
@@ -246,10 +248,10 @@ class RelayStream(AnsweringStream):
         if isinstance(event, UpstreamSilent):
             return UpstreamTimeout(event.message)
         if self.server_state == self._state_answer_head:
+            if self.head_size > MAX_ANSWER_HEAD:
+                return UpstreamInvalid("The upstream's answer begins with a head without end.")
             if event.message.startswith(("Cannot parse", "unexpected server")):
                 return UpstreamInvalid("The upstream's answer is no HTTP. Check baseUrl.")
-            if event.message == ENDLESS_HEAD:
-                return UpstreamInvalid(ENDLESS_HEAD)
             return UpstreamUnreachable(
                 "The upstream closed the connection before it answered. Try again."
             )
