@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -39,15 +40,22 @@ def check_host(
     an IP address is no sign of one: `any_address` lets it pass.
     """
     host = host_of(authority or "")
-    if any_address and is_address(host):
+    if _is_own(host, tuple(allowed), any_address):
         return
-    if host and not is_loopback(host) and not is_virtual(host, allowed):
+    if host:
         raise ForbiddenHost(
             f"The relay does not answer to the name {host[:100]!r}. If it is yours, add it with "
             f"--set iflow_hosts={host[:100]}, else call 127.0.0.1."
         )
-    if not host:
-        raise ForbiddenHost("The request has no Host header.")
+    raise ForbiddenHost("The request has no Host header.")
+
+
+@functools.lru_cache(maxsize=64)
+def _is_own(host: str, allowed: tuple[HostPattern, ...], any_address: bool) -> bool:
+    """Whether the host is this machine's; remembered, as nearly all requests name the same one."""
+    if any_address and is_address(host):
+        return True
+    return is_loopback(host) or is_virtual(host, allowed)
 
 
 def is_allowed_origin(origin: str, allowed: Sequence[str]) -> bool:

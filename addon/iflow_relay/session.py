@@ -65,7 +65,6 @@ class Session:
         signature = self._store.signature()
         if signature == self._signature:
             return
-        self._signature = signature
         try:
             self._upstream, self.problem = self._resolve(self._load()), None
         except NotLoggedIn as problem:
@@ -74,6 +73,10 @@ class Session:
             self.problem = problem
             if self._upstream is not None:
                 logger.warning("%s The last good credentials go on serving.", problem.message)
+        # Which files matter may have changed with what was read in them.
+        self._signature = (*signature, *self._store.signature()[len(signature) :])
+        if not self._store.needs_companions:
+            self._signature = self._signature[:1]
 
     def _load(self) -> Stored:
         """What the files say; they may be broken where options and environment say it all."""

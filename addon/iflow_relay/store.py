@@ -30,22 +30,25 @@ class CredentialStore:
     def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
         self.path = path
         self._environ = environ
+        self.needs_companions = True
         self._files = tuple(str(path.with_name(name)) for name in (path.name, *dict(COMPANIONS)))
 
     def signature(self) -> Signature:
-        """What changes when a file does: one `stat` a file, no reading."""
-        return tuple(map(_stat, self._files))
+        """What changes when a file does that matters: one `stat` a file, no reading."""
+        return tuple(map(_stat, self._files if self.needs_companions else self._files[:1]))
 
     def load(self) -> Stored:
         """Read the files; raises ValueError in words if settings.json is there but unusable."""
         data = _read(self.path)
         name = _short(self.path)
+        self.needs_companions = True
         if data is None:
             return Stored(False, self._companion_key())
         try:
             settings = parse_settings(data, self._environ)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
+        self.needs_companions = not (settings.api_key or settings.search_api_key)
         return Stored(
             True,
             _sourced(settings.api_key, f"{name} apiKey")

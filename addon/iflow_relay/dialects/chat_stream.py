@@ -250,7 +250,8 @@ class ChatStream:
 
     def _space(self, event: bytes) -> bytes:
         """Rule `sse-space` for one event, whatever its lines look like."""
-        if "sse-space" not in self._rules or b"data:" not in event:
+        spaced = event.startswith(b"data: ") and b"\ndata:" not in event and b"\rdata:" not in event
+        if spaced or "sse-space" not in self._rules:
             return event
         return _UNSPACED.sub(rb"\1 ", event)
 

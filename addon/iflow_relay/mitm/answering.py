@@ -48,6 +48,10 @@ class AnsweringStream(HttpStream):
     head_sent = False
     talking = False
     """Whether the upstream has the request and owes an answer."""
+    reads = False
+    """Whether the answer is being read on its way through."""
+    fed: bytes | None = None
+    """What the reader gave for the event under way."""
     awaits_head = False
     head_size = 0
     """Bytes that came while the answer's head was awaited."""
@@ -83,6 +87,7 @@ class AnsweringStream(HttpStream):
         if is_reader(stream):
             self.reader = stream  # type: ignore[assignment]
             self.server_state = self._state_read
+            self.reads = True
         elif stream:
             yield from self._send_head()
             self.server_state = self._state_raw
@@ -123,16 +128,32 @@ class AnsweringStream(HttpStream):
             self.talking = False
             yield from self._end()
 
+    def handle_event(self, event: events.Event) -> Commands:
+        """The hot path: one piece of an answer that is read on its way through.
+
+        Everything that may wait for a hook goes the long way, through mitmproxy's states.
+        """
+        if type(event) is not ResponseData or not self.reads or self._paused:
+            yield from super().handle_event(event)
+            return
+        reader = self.reader
+        assert reader
+        self.heard = time.monotonic()
+        out = reader.feed(event.data)
+        if reader.ended or not self.head_sent:
+            self.fed = out
+            yield from super().handle_event(event)
+        elif out:
+            yield from self._send_data(out)
+
     def _state_read(self, event: events.Event) -> Commands:
         """An answer that is read on its way through."""
         self.heard = time.monotonic()
         reader = self.reader
         assert reader
         if isinstance(event, ResponseData):
-            out = reader.feed(event.data)
-            if out and self.head_sent and not reader.ended:
-                yield from self._send_data(out)
-            elif out or reader.ended:
+            out, self.fed = reader.feed(event.data) if self.fed is None else self.fed, None
+            if out or reader.ended:
                 yield from self._pass(out)
         elif isinstance(event, ResponseEndOfMessage):
             self.talking = False
@@ -203,6 +224,7 @@ class AnsweringStream(HttpStream):
     def _close_answer(self) -> None:
         """The answer is settled: whatever the upstream still says comes too late."""
         self.settled = True
+        self.reads = False
         self.heard = 0.0
         self.server_state = self._state_nothing
 

@@ -55,12 +55,15 @@ class RelayHttp1Server(Http1Server):
         self._is_ours = is_ours
         self._is_chunked: bool | None = None
 
-    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+    def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
+        """As mitmproxy's, but no header is looked up for each piece of a body."""
         if isinstance(event, ResponseData) and event.data and self._is_chunked is not None:
-            # As mitmproxy does it, but for looking the header up again for each chunk.
             framed = b"%x\r\n%s\r\n" % (len(event.data), event.data)
             yield commands.SendData(self.conn, framed if self._is_chunked else event.data)
-            return
+        else:
+            yield from super().handle_event(event)
+
+    def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
         if isinstance(event, ResponseHeaders):
             coding = event.response.headers.get("transfer-encoding", "")
             self._is_chunked = "chunked" in coding.lower()

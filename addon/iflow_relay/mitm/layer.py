@@ -12,10 +12,9 @@ import inspect
 import re
 import time
 from collections import deque
-from collections.abc import Iterator
 
 from mitmproxy import http
-from mitmproxy.connection import Server
+from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
@@ -57,45 +56,49 @@ class RelayHttpLayer(HttpLayer):
         self._timer: commands.RequestWakeup | None = None
         self._ended: deque[commands.StartHook] = deque()
 
-    def _handle_event(self, event: events.Event) -> Commands:
-        yield from self._carry_out(self._respond(event))
-        while self._ended:
-            done = events.HookCompleted(self._ended.popleft())
-            yield from self._carry_out(super()._handle_event(done))
+    def handle_event(self, event: events.Event) -> Commands:
+        """Answer an event, run our streams' hooks at once, and join what goes to the client.
 
-    def _respond(self, event: events.Event) -> Commands:
-        if isinstance(event, events.DataReceived) and event.connection is not self.context.client:
-            if self._is_endless(event):
-                yield commands.CloseConnection(event.connection)
-        elif isinstance(event, events.Wakeup) and event.command is self._timer:
-            yield from self._wake_up()
-            return
-        elif isinstance(event, events.Start) and self._speaks_http1():
-            server = RelayHttp1Server(self.context.fork(), self.policy.render, self._is_ours)
-            self.connections[self.context.client] = server
-        yield from super()._handle_event(event)
-
-    def _carry_out(self, produced: Iterator[commands.Command]) -> Commands:
-        """Run our streams' hooks at once, and join what goes to the client.
-
-        One write for all that one read brought: each costs a system call on both sides.
+        This layer never waits itself, so it can do without what mitmproxy's layers do for that. One
+        write for all that one read brought: each costs a system call on both sides.
         """
         client = self.context.client
         pieces: list[bytes] = []
-        for command in produced:
-            if type(command) is commands.SendData and command.connection is client:
-                pieces.append(command.data)
-                continue
-            if pieces:
-                yield commands.SendData(client, b"".join(pieces))
-                pieces.clear()
-            if isinstance(command, commands.StartHook) and self._is_own_hook(command):
-                if self._hooks.run(command):
-                    self._ended.append(command)
-                continue
-            yield command
+        produced = self._answer(event)
+        while True:
+            for command in produced:
+                if type(command) is commands.SendData and command.connection is client:
+                    pieces.append(command.data)
+                    continue
+                if pieces:
+                    yield commands.SendData(client, b"".join(pieces))
+                    pieces.clear()
+                if isinstance(command, commands.StartHook) and self._is_own_hook(command):
+                    if self._hooks.run(command):
+                        self._ended.append(command)
+                else:
+                    yield command
+            if not self._ended:
+                break
+            produced = super()._handle_event(events.HookCompleted(self._ended.popleft()))
         if pieces:
             yield commands.SendData(client, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def _answer(self, event: events.Event) -> Commands:
+        """What mitmproxy's layer makes of an event, or what this one does instead."""
+        if isinstance(event, events.DataReceived) and event.connection is not self.context.client:
+            if self._is_endless(event):
+                return self._give_up(event.connection)
+        elif isinstance(event, events.Wakeup) and event.command is self._timer:
+            return self._wake_up()
+        elif isinstance(event, events.Start) and self._speaks_http1():
+            server = RelayHttp1Server(self.context.fork(), self.policy.render, self._is_ours)
+            self.connections[self.context.client] = server
+        produced: Commands = super()._handle_event(event)
+        return produced
+
+    def _give_up(self, connection: Connection) -> Commands:
+        yield commands.CloseConnection(connection)
 
     def _is_own_hook(self, hook: commands.StartHook) -> bool:
         stream = self.command_sources.get(hook)
@@ -248,4 +251,6 @@ def check_internals() -> list[str]:
 
 def _constructor(owner: type) -> str:
     found = (vars(base).get("__init__") for base in owner.__mro__)
-    return "".join(inspect.getsource(f) for f in found if inspect.isfunction(f))
+    # A dataclass's constructor has no source; what it sets is on the class.
+    written = [f for f in found if inspect.isfunction(f) and f.__code__.co_filename != "<string>"]
+    return "".join(map(inspect.getsource, written))

@@ -126,8 +126,10 @@ class RelayRoute(HasRelay):
             raise InvalidRequest("The request body is compressed: send it as it is.")
         chat = parse_chat(flow.request.raw_content or b"")
         call.asked, call.stream = chat.model, chat.stream
-        model_map = self.relay.model_map(upstream)
-        call.run = model_map.run(chat.model, foreign_host=call.foreign_host)
+        call.run = chat.model
+        if call.foreign_host or self.relay.config.model_map:
+            model_map = self.relay.model_map(upstream)
+            call.run = model_map.run(chat.model, foreign_host=call.foreign_host)
         flow.metadata["iflow.model"] = plain(call.run)
         flow.metadata["iflow.model.asked"] = plain(call.asked)
         if call.run != call.asked:

@@ -14,7 +14,6 @@ import time
 
 from mitmproxy import http
 from mitmproxy.flow import Error
-from mitmproxy.net.http import url
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
@@ -35,6 +34,7 @@ from mitmproxy.proxy.layers.http import (
     SendHttp,
     validate_request,
 )
+from mitmproxy.proxy.mode_specs import ReverseMode
 
 from ..errors import (
     InternalError,
@@ -113,15 +113,14 @@ class RelayStream(AnsweringStream):
 
     def _name_destination(self) -> None:
         """Record the address that the client asked; a hook re-aims it before anything leaves."""
-        request = self.flow.request
-        tls = self.context.client.tls
-        try:
-            host, port = url.parse_authority(request.authority or request.host_header or "", False)
-        except ValueError:
-            host, port = "", None
-        request.data.host = host or (self.context.server.address or ("",))[0]
-        request.data.port = port or (443 if tls else 80)
-        request.scheme = "https" if tls else "http"
+        data, client = self.flow.request.data, self.context.client
+        address = self.context.server.address
+        if isinstance(client.proxy_mode, ReverseMode):
+            # The address that mitmproxy would fill in is that of --mode, which is never called.
+            address = client.sockname
+        if address:
+            data.host, data.port = address[:2]
+        data.scheme = b"https" if client.tls else b"http"
 
     def _refuse(self, error: RelayError) -> Commands:
         """Answer before the body has come, and let the rest of it run into nothing."""
