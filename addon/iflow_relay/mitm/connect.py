@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from functools import cached_property
 from typing import Any
 
 from mitmproxy import ctx
@@ -18,7 +19,7 @@ from mitmproxy.tls import ClientHelloData
 
 from ..credential import is_loopback
 from ..guard import host_of, is_virtual
-from .hooks import HooksAtOnce
+from .hooks import HooksAtOnce, HookTable
 from .layer import RelayHttpLayer
 from .options import LISTENING
 from .relay import Relay
@@ -33,6 +34,10 @@ class RelayConnect:
 
     def __init__(self, relay: Relay) -> None:
         self.relay = relay
+
+    @cached_property
+    def _hooks(self) -> HookTable:
+        return HookTable(ctx.master.addons)
 
     def client_connected(self, client: Client) -> None:
         explicit = isinstance(client.proxy_mode, LISTENING)
@@ -79,7 +84,8 @@ class RelayConnect:
             return top
         context.layers.remove(found)
         ours = found.mode is HTTPMode.transparent and self._is_ours(context, context.client.sni)
-        hooks = HooksAtOnce(ctx.master.addons.get("proxyserver").connections[context.client.id])
+        handler = ctx.master.addons.get("proxyserver").connections[context.client.id]
+        hooks = HooksAtOnce(handler, self._hooks)
         own = RelayHttpLayer(context, found.mode, self.relay, hooks, all_ours=ours)
         if outer is None:
             return own

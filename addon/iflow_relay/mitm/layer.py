@@ -73,8 +73,8 @@ class RelayHttpLayer(HttpLayer):
                 if pieces:
                     yield commands.SendData(client, b"".join(pieces))
                     pieces.clear()
-                if isinstance(command, commands.StartHook) and self._is_own_hook(command):
-                    if self._hooks.run(command):
+                if isinstance(command, commands.StartHook) and (flow := self._own_flow(command)):
+                    if self._hooks.run(command, flow):
                         self._ended.append(command)
                 else:
                     yield command
@@ -100,9 +100,10 @@ class RelayHttpLayer(HttpLayer):
     def _give_up(self, connection: Connection) -> Commands:
         yield commands.CloseConnection(connection)
 
-    def _is_own_hook(self, hook: commands.StartHook) -> bool:
+    def _own_flow(self, hook: commands.StartHook) -> http.HTTPFlow | None:
+        """The flow of a hook of one of our streams."""
         stream = self.command_sources.get(hook)
-        return isinstance(stream, RelayStream) and stream.ours
+        return stream.flow if isinstance(stream, RelayStream) and stream.ours else None
 
     def _speaks_http1(self) -> bool:
         return self.context.client.alpn in (None, b"", b"http/1.1", b"http/1.0")

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import inspect
-import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mitmproxy import exceptions, hooks, http, master, optmanager
-from mitmproxy.addonmanager import AddonManager, traverse
+from mitmproxy.addonmanager import AddonManager
 from mitmproxy.addons.errorcheck import ErrorCheck
 from mitmproxy.addons.next_layer import NextLayer
 from mitmproxy.addons.proxyserver import Proxyserver
@@ -24,82 +22,25 @@ from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.flow import Flow
 from mitmproxy.options import Options
 
-logger = logging.getLogger(__name__)
-
-Hook = Callable[..., Any]
+from .hooks import HookTable
 
 
-class HookTable(AddonManager):
-    """An addon manager that looks up who wants a hook once, and not at every event."""
+class QuickAddonManager(AddonManager):
+    """An addon manager that asks only those addons that want a hook."""
 
     def __init__(self, owner: master.Master) -> None:
         super().__init__(owner)  # type: ignore[no-untyped-call]
-        self._table: dict[str, list[Hook]] = {}
-
-    def register(self, addon: Any) -> Any:
-        self._table.clear()
-        return super().register(addon)  # type: ignore[no-untyped-call]
-
-    def remove(self, addon: Any) -> None:
-        self._table.clear()
-        super().remove(addon)  # type: ignore[no-untyped-call]
+        self._table = HookTable(self)
 
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
         await self.trigger_event(event)
-        if self._wanted("update"):
-            (message,) = event.args()
-            if isinstance(message, Flow):
-                await self.trigger_event(hooks.UpdateHook([message]))
-
-    def at_once(self, name: str, data: object) -> Coroutine[Any, Any, None] | None:
-        """Run a hook's callables without a task; what is left of them where one waits."""
-        wanted = self._wanted(name)
-        for done, hook in enumerate(wanted, 1):
-            try:
-                result = hook(data)
-            except exceptions.AddonHalt:
-                return None
-            except Exception as error:
-                logger.error("Addon error: %s", error, exc_info=error)
-                continue
-            if result is not None and inspect.isawaitable(result):
-                return self._go_on(result, wanted[done:], data)
-        return None
-
-    async def _go_on(self, first: Awaitable[Any], rest: list[Hook], data: object) -> None:
-        try:
-            await first
-            for hook in rest:
-                result = hook(data)
-                if result is not None and inspect.isawaitable(result):
-                    await result
-        except exceptions.AddonHalt:
-            return
-        except Exception as error:
-            logger.error("Addon error: %s", error, exc_info=error)
+        (message,) = event.args()
+        if isinstance(message, Flow) and self._table.wanted("update"):
+            await self.trigger_event(hooks.UpdateHook([message]))
 
     async def trigger_event(self, event: hooks.Hook) -> None:
-        if not (wanted := self._wanted(event.name)):
-            return
-        arguments = event.args()
-        for hook in wanted:
-            try:
-                result = hook(*arguments)
-                if result is not None and inspect.isawaitable(result):
-                    await result
-            except exceptions.AddonHalt:
-                return
-            except exceptions.OptionsError:
-                raise
-            except Exception as error:
-                logger.error("Addon error: %s", error, exc_info=error)
-
-    def _wanted(self, name: str) -> list[Hook]:
-        wanted = self._table.get(name)
-        if wanted is None:
-            found = (getattr(addon, name, None) for addon in traverse(self.chain))
-            wanted = self._table[name] = [hook for hook in found if callable(hook)]
-        return wanted
+        if left := self._table.at_once(event.name, *event.args()):
+            await left
 
 
 def skip_type_checks() -> None:
@@ -118,7 +59,7 @@ class RelayMaster(master.Master):
         # Its handler formats every record for an event that nobody here listens to.
         self._legacy_log_events.uninstall()
         skip_type_checks()
-        self.addons = HookTable(self)
+        self.addons = QuickAddonManager(self)
         # ErrorCheck last: it ends a start at which anything above has logged an error.
         own = (Proxyserver(), *addons, NextLayer(), TlsConfig(), ErrorCheck())
         self.addons.add(*own)  # type: ignore[no-untyped-call]
