@@ -14,6 +14,7 @@ import time
 from collections import deque
 
 from mitmproxy import http
+from mitmproxy.addonmanager import AddonManager
 from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
@@ -27,6 +28,7 @@ from mitmproxy.proxy.layers.http import (
 )
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
+from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.proxy.tunnel import LayerStack
 
 from .answering import Commands
@@ -234,6 +236,8 @@ NEEDED = {
         "waiting_for_establishment",
     ),
     http.MessageData: ("__post_init__",),
+    AddonManager: ("lookup", "chain"),
+    ConnectionHandler: ("server_event", "timeout_watchdog", "max_conns", "transports", "layer"),
     Http1Client: ("read_headers", "read_body", "response", "conn"),
     Http1Server: ("send", "read_headers", "read_body", "done", "buf", "state", "conn"),
 }
