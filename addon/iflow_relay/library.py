@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
-from .catalog import Overlay, parse_overlay
+from .catalog import BUILTIN, Overlay, parse_overlay, render_model
+from .credential import BaseUrl
 
 logger = logging.getLogger(__name__)
 
@@ -19,6 +21,7 @@ class Library:
     def __init__(self) -> None:
         self._own = platformdirs.user_config_path("iflow-relay") / "models.toml"
         self._path = self._own
+        self._models = "auto"
         self._stamp: tuple[int, int] | None = None
         self._overlay = Overlay()
         self.learned: frozenset[str] = frozenset()
@@ -26,6 +29,7 @@ class Library:
 
     def use(self, models: str) -> None:
         """Take `iflow_models`: where it names a file, that file stands in for models.toml."""
+        self._models = models
         named = models not in ("auto", "builtin", "upstream")
         path = Path(models) if named else self._own
         if path != self._path:
@@ -38,6 +42,13 @@ class Library:
             self._stamp = stamp
             self._overlay = self._read() if stamp else Overlay()
         return self._overlay
+
+    def own_list(self, base_url: BaseUrl) -> list[dict[str, Any]] | None:
+        """The catalog where it is not the upstream's to give: the built-in table, or a file."""
+        if self._models == "upstream" or (self._models == "auto" and not base_url.is_iflow):
+            return None
+        builtin = BUILTIN if self._models in ("auto", "builtin") else ()
+        return self.overlay().apply(map(render_model, builtin))
 
     def overlay_ids(self) -> frozenset[str]:
         """The ids that the file adds or changes."""

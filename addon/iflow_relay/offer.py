@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .catalog import BUILTIN, NO_LIST, named_model, render_model
+from .catalog import NO_LIST, named_model
 from .config import Config
 from .fetch import fetch_models
 from .library import Library
@@ -17,12 +17,9 @@ def list_models(config: Config, environ: Mapping[str, str]) -> list[dict[str, An
     """The catalog's entries, from the table or from the upstream; raises RelayError."""
     library = Library()
     library.use(config.models)
-    builtin = map(render_model, BUILTIN)
-    if config.models == "builtin":
-        return library.overlay().apply(builtin)
     upstream = Session(config, environ).current()
-    if config.models == "auto" and upstream.base_url.is_iflow:
-        return library.overlay().apply(builtin)
+    if (own := library.own_list(upstream.base_url)) is not None:
+        return own
     status, body = fetch_models(upstream.base_url, upstream.key, config.user_agent)
     if status < 300:
         return library.overlay().apply(read_list(body))

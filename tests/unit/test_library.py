@@ -9,7 +9,8 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from iflow_relay.catalog import Overlay
+from iflow_relay.catalog import BUILTIN, Overlay
+from iflow_relay.credential import BaseUrl, parse_base_url
 from iflow_relay.library import Library
 
 
@@ -120,3 +121,37 @@ def test_what_the_upstream_listed_is_remembered() -> None:
     library.learn(["a", "b"])
     library.learn(iter(["c"]))
     assert library.learned == {"c"}
+
+
+IFLOW = parse_base_url("https://apis.iflow.cn/v1")
+OTHER = parse_base_url("https://api.example.com/v1")
+
+
+@pytest.mark.parametrize(
+    ("models", "base_url", "ids"),
+    [
+        ("auto", IFLOW, [model.id for model in BUILTIN]),
+        ("auto", OTHER, None),
+        ("builtin", OTHER, [model.id for model in BUILTIN]),
+        ("upstream", IFLOW, None),
+    ],
+)
+def test_whose_the_list_is(models: str, base_url: BaseUrl, ids: list[str] | None) -> None:
+    """The built-in table is iFlow's; elsewhere the upstream is asked, unless it is told not to."""
+    library = Library()
+    library.use(models)
+    own = library.own_list(base_url)
+    listed = None if own is None else [str(entry["id"]) for entry in own]
+    assert listed == ids
+
+
+def test_a_named_file_is_the_whole_list(tmp_path: Path) -> None:
+    """What is not in it is not offered, and no upstream is asked."""
+    named = tmp_path / "mine.toml"
+    named.write_text('[[model]]\nid = "only"\n')
+    library = Library()
+    library.use(str(named))
+    for base_url in (IFLOW, OTHER):
+        own = library.own_list(base_url)
+        assert own
+        assert [entry["id"] for entry in own] == ["only"]

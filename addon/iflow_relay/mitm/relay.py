@@ -15,7 +15,7 @@ from mitmproxy import http
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from ..catalog import BUILTIN, ModelMap
+from ..catalog import ModelMap
 from ..config import OPTIONS, Config, parse_config
 from ..credential import Secret
 from ..dialects.chat import Usage
@@ -179,19 +179,17 @@ class Relay:
         key = call.upstream.key if call.upstream else None
         flow.request.headers = http.Headers((*kept, *self.shown_authorization(key)))
 
-    def uses_builtin_models(self, upstream: Upstream) -> bool:
-        """Whether the catalog is the built-in table, rather than the upstream's own list."""
-        models = self.config.models
-        return models == "builtin" or (models == "auto" and upstream.base_url.is_iflow)
-
     def model_map(self, upstream: Upstream) -> ModelMap:
         """How a model that was asked for becomes the one that runs."""
-        if self.uses_builtin_models(upstream):
-            first, known = BUILTIN[0].id, frozenset(model.id for model in BUILTIN)
+        own = self.library.own_list(upstream.base_url)
+        if own is None:
+            known = self.library.learned | self.library.overlay_ids()
         else:
-            first, known = None, self.library.learned
-        known |= self.library.overlay_ids() | ({upstream.model} if upstream.model else set())
-        return ModelMap(self.config.model_map, upstream.model or first, frozenset(known))
+            known = frozenset(str(entry["id"]) for entry in own)
+        first = str(own[0]["id"]) if own else None
+        if upstream.model:
+            known |= {upstream.model}
+        return ModelMap(self.config.model_map, upstream.model or first, known)
 
 
 def _credential_options(config: Config) -> tuple[object, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 from mitmproxy import http
 
 from .. import __version__
-from ..catalog import BUILTIN, render_model, render_models
+from ..catalog import render_models
 from ..dialects.chat import parse_chat
 from ..errors import InvalidRequest, LoopDetected, NotFound
 from ..guard import check_host, check_key, check_origin, host_of
@@ -59,8 +59,9 @@ class RelayRoute(HasRelay):
             self._answer_json(flow, call, self._health())
             return None
         upstream = self.relay.session.current()
-        if kind is Kind.MODELS and self.relay.uses_builtin_models(upstream):
-            self._answer_json(flow, call, self._models(call.route.model))
+        own = self.relay.library.own_list(upstream.base_url) if kind is Kind.MODELS else None
+        if own is not None:
+            self._answer_json(flow, call, pick_model(own, call.route.model))
             return None
         if kind is Kind.CHAT:
             self._read_chat(flow, call, upstream)
@@ -116,10 +117,6 @@ class RelayRoute(HasRelay):
             "version": __version__,
             "iflow_logged_in": session.is_logged_in,
         }
-
-    def _models(self, wanted: str | None) -> dict[str, object]:
-        entries = self.relay.library.overlay().apply(map(render_model, BUILTIN))
-        return pick_model(entries, wanted)
 
     def _read_chat(self, flow: http.HTTPFlow, call: Call, upstream: Upstream) -> None:
         if flow.request.headers.get("content-encoding", "identity") != "identity":
