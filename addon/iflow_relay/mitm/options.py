@@ -84,8 +84,6 @@ class RelayOptions:
 
     def _narrow_listeners(self) -> None:
         """Where no address was asked for, listen on loopback: mitmproxy's own default is all."""
-        if self.relay.config.local_keys:
-            return
         modes = [_narrowed(spec) for spec in ctx.options.mode]
         if modes != list(ctx.options.mode):
             ctx.options.update(mode=modes)
