@@ -250,9 +250,10 @@ class ChatStream:
 
     def _space(self, event: bytes) -> bytes:
         """Rule `sse-space` for one event, whatever its lines look like."""
-        spaced = event.startswith(b"data: ") and b"\ndata:" not in event and b"\rdata:" not in event
-        if spaced or "sse-space" not in self._rules:
+        if "sse-space" not in self._rules:
             return event
+        if event.count(b"data:") == 1 and event.startswith(b"data:"):
+            return event if event[5:6] in b" \r\n" else b"data: " + event[5:]
         return _UNSPACED.sub(rb"\1 ", event)
 
 

@@ -59,22 +59,24 @@ class RelayHttpLayer(HttpLayer):
         self._ended: deque[commands.StartHook] = deque()
 
     def handle_event(self, event: events.Event) -> Commands:
-        """Answer an event, run our streams' hooks at once, and join what goes to the client.
+        """Answer an event, run our streams' hooks at once, and join what goes the same way.
 
         This layer never waits itself, so it can do without what mitmproxy's layers do for that. One
-        write for all that one read brought: each costs a system call on both sides.
+        write for all that one event brought: each costs a system call on both sides.
         """
-        client = self.context.client
         pieces: list[bytes] = []
+        target: Connection = self.context.client
         produced = self._answer(event)
         while True:
             for command in produced:
-                if type(command) is commands.SendData and command.connection is client:
+                if type(command) is commands.SendData and len(command.data) < MAX_JOINED:
+                    if pieces and command.connection is not target:
+                        yield _join(target, pieces)
+                    target = command.connection
                     pieces.append(command.data)
                     continue
                 if pieces:
-                    yield commands.SendData(client, b"".join(pieces))
-                    pieces.clear()
+                    yield _join(target, pieces)
                 if isinstance(command, commands.StartHook) and (flow := self._own_flow(command)):
                     if self._hooks.run(command, flow):
                         self._ended.append(command)
@@ -84,7 +86,7 @@ class RelayHttpLayer(HttpLayer):
                 break
             produced = super()._handle_event(events.HookCompleted(self._ended.popleft()))
         if pieces:
-            yield commands.SendData(client, pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            yield _join(target, pieces)
 
     def _answer(self, event: events.Event) -> Commands:
         """What mitmproxy's layer makes of an event, or what this one does instead."""
@@ -212,6 +214,17 @@ class RelayHttpLayer(HttpLayer):
                 stream.head_size += len(event.data)
                 return stream.head_size > MAX_ANSWER_HEAD
         return False
+
+
+MAX_JOINED = 1 << 16
+"""Bytes from which on a write of its own costs less than copying."""
+
+
+def _join(target: Connection, pieces: list[bytes]) -> commands.SendData:
+    """One command for all the pieces, which are then done with."""
+    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    pieces.clear()
+    return commands.SendData(target, data)
 
 
 NEEDED = {

@@ -88,6 +88,7 @@ async def _run(options: Mapping[str, Any], sets: Sequence[str], addons: Sequence
     opts = Options()
     relay_master = RelayMaster(opts, addons)
     load_options(opts, options, sets)
+    prepare_certificates(relay_master)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
@@ -97,6 +98,17 @@ async def _run(options: Mapping[str, Any], sets: Sequence[str], addons: Sequence
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     await relay_master.run()
+
+
+def prepare_certificates(owner: master.Master) -> None:
+    """Have the certificate authority before anybody can call.
+
+    mitmproxy makes it once it listens already; a request that comes before that fails, and with it
+    the start.
+    """
+    tls = owner.addons.get("tlsconfig")
+    if tls is not None and tls.certstore is None:
+        tls.configure({"confdir"})
 
 
 def load_options(opts: Options, options: Mapping[str, Any], sets: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from mitmproxy.proxy import mode_specs
 from ..config import OPTIONS, ConfigError, parse_config
 from ..credential import is_loopback
 from .layer import check_internals
-from .master import load_options
+from .master import load_options, prepare_certificates
 from .relay import Relay
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class RelayOptions:
             loader.add_option(option.name, option.type, option.default, option.help)
         _convert_values()
         ctx.options.update(**NEEDED)
+        prepare_certificates(ctx.master)
 
     def configure(self, updated: set[str]) -> None:
         for name, value in NEEDED.items():
