@@ -18,6 +18,8 @@ from mitmproxy import exceptions, http
 from mitmproxy.addonmanager import AddonManager, traverse
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.events import HookCompleted
+from mitmproxy.proxy.layer import Layer
+from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils
 
@@ -91,6 +93,12 @@ class HooksAtOnce:
     def __init__(self, handler: ConnectionHandler, table: HookTable) -> None:
         self._handler = handler
         self._table = table
+
+    def shorten_the_way_to(self, layer: Layer) -> None:
+        """Let events come straight to the layer, where those above it only ever pass them on."""
+        above = layer.context.layers[:-1]
+        if len(above) == 1 and type(above[0]) in (modes.ReverseProxy, modes.HttpProxy):
+            self._handler.layer = layer
 
     def run(self, hook: StartHook, flow: http.HTTPFlow) -> bool:
         """Run a hook; False where it waits, so that an event tells its end."""

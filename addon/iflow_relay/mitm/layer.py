@@ -95,9 +95,11 @@ class RelayHttpLayer(HttpLayer):
                 return self._give_up(event.connection)
         elif isinstance(event, events.Wakeup) and event.command is self._timer:
             return self._wake_up()
-        elif isinstance(event, events.Start) and self._speaks_http1():
-            server = RelayHttp1Server(self.context.fork(), self.policy.render, self._is_ours)
-            self.connections[self.context.client] = server
+        elif isinstance(event, events.Start):
+            self._hooks.shorten_the_way_to(self)
+            if self._speaks_http1():
+                server = RelayHttp1Server(self.context.fork(), self.policy.render, self._is_ours)
+                self.connections[self.context.client] = server
         produced: Commands = super()._handle_event(event)
         return produced
 

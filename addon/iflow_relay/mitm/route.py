@@ -42,7 +42,9 @@ class RelayRoute(HasRelay):
             return
         call = self.relay.calls[flow] = Call(Route(Kind.FORWARD, flow.request.path))
         presented = presented_key(flow.request.headers.fields)
-        flow.request.headers = http.Headers(without_credentials(flow.request.headers.fields))
+        kept = without_credentials(flow.request.headers.fields)
+        if len(kept) < len(flow.request.headers.fields):
+            flow.request.headers = http.Headers(kept)
         flow.request.path = without_keys(flow.request.path)
         try:
             if flow.is_replay:
