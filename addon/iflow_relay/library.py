@@ -43,9 +43,13 @@ class Library:
             self._overlay = self._read() if stamp else Overlay()
         return self._overlay
 
-    def own_list(self, base_url: BaseUrl) -> list[dict[str, Any]] | None:
-        """The catalog where it is not the upstream's to give: the built-in table, or a file."""
-        if self._models == "upstream" or (self._models == "auto" and not base_url.is_iflow):
+    def own_list(self, base_url: BaseUrl | None) -> list[dict[str, Any]] | None:
+        """The catalog where it is not the upstream's to give: the built-in table, or a file.
+
+        `base_url` is None where the upstream is not known, which only `auto` asks about.
+        """
+        is_iflow = base_url is not None and base_url.is_iflow
+        if self._models == "upstream" or (self._models == "auto" and not is_iflow):
             return None
         builtin = BUILTIN if self._models in ("auto", "builtin") else ()
         return self.overlay().apply(map(render_model, builtin))

@@ -17,6 +17,8 @@ def list_models(config: Config, environ: Mapping[str, str]) -> list[dict[str, An
     """The catalog's entries, from the table or from the upstream; raises RelayError."""
     library = Library()
     library.use(config.models)
+    if (own := library.own_list(None)) is not None:
+        return own
     upstream = Session(config, environ).current()
     if (own := library.own_list(upstream.base_url)) is not None:
         return own
