@@ -53,8 +53,9 @@ ROOMS = {
     "login": Room(5),
     "mitm": Room(5),
     "web": Room(5),
-    "__main__": Room(6, beside=("cli",)),
-    "cli": Room(6),
+    "commands": Room(6),
+    "cli": Room(7),
+    "__main__": Room(8),
 }
 
 TOP_LEVEL = {
@@ -164,14 +165,16 @@ def find_upward_imports(package: Path, rooms: Mapping[str, Room] = ROOMS) -> lis
 
 
 def find_mitmproxy_outside(package: Path) -> list[str]:
-    """Imports of mitmproxy in other rooms than mitm; cli may start its programs."""
+    """Imports of mitmproxy in other rooms than mitm; commands may start its programs."""
     return [
         f"{module.path.relative_to(package)}:{item.line}: {item.name}"
         for module in read_modules(package)
         for item in module.imports
         if item.name.split(".")[0] in {"mitmproxy", "mitmproxy_rs"}
         and module.room != "mitm"
-        and not (module.room == "cli" and item.lazy and item.name.startswith("mitmproxy.tools."))
+        and not (
+            module.room == "commands" and item.lazy and item.name.startswith("mitmproxy.tools.")
+        )
     ]
 
 
@@ -271,9 +274,9 @@ def make_package(folder: Path, files: Mapping[str, str]) -> Path:
     ("name", "source", "found"),
     [
         ("sse.py", "from iflow_relay import session", ["sse.py:1: sse (1) imports session (4)"]),
-        ("sse.py", "import iflow_relay.cli", ["sse.py:1: sse (1) imports cli (6)"]),
+        ("sse.py", "import iflow_relay.cli", ["sse.py:1: sse (1) imports cli (7)"]),
         ("sse.py", "from .mitm.route import x", ["sse.py:1: sse (1) imports mitm (5)"]),
-        ("sse.py", "def f():\n    from . import cli", ["sse.py:2: sse (1) imports cli (6)"]),
+        ("sse.py", "def f():\n    from . import cli", ["sse.py:2: sse (1) imports cli (7)"]),
         ("sse.py", "from .settings import x", ["sse.py:1: sse (1) imports settings (1)"]),
         ("dialects/chat.py", "from ..store import x", ["dialects/chat.py:1: dialects (2)"]),
         ("dialects/chat.py", "from . import tools\nfrom .tools import x", []),
@@ -305,16 +308,16 @@ def test_an_unknown_room_is_found(tmp_path: Path) -> None:
     [
         ("sse.py", "from mitmproxy import http", False),
         ("demo.py", "def f():\n    import mitmproxy_rs", False),
-        ("cli.py", "from mitmproxy.tools import main", False),
-        ("cli.py", "def f():\n    from mitmproxy import ctx", False),
-        ("cli.py", "def f():\n    from mitmproxy.tools.main import mitmdump", True),
+        ("commands/x.py", "from mitmproxy.tools import main", False),
+        ("commands/x.py", "def f():\n    from mitmproxy import ctx", False),
+        ("commands/x.py", "def f():\n    from mitmproxy.tools.main import mitmdump", True),
         ("mitm/route.py", "from mitmproxy import http", True),
     ],
 )
 def test_mitmproxy_elsewhere_is_found(
     tmp_path: Path, name: str, source: str, allowed: bool
 ) -> None:
-    """Only mitm imports mitmproxy; cli may start its programs once asked to."""
+    """Only mitm imports mitmproxy; commands may start its programs once asked to."""
     assert (find_mitmproxy_outside(make_package(tmp_path, {name: source})) == []) is allowed
 
 
