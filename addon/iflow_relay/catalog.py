@@ -130,6 +130,18 @@ def parse_map_rule(text: str) -> MapRule:
     return MapRule(pattern, model)
 
 
+def name_more(
+    entries: Iterable[Mapping[str, Any]], rules: Iterable[MapRule]
+) -> list[dict[str, Any]]:
+    """The entries, and one for each name that a rule maps literally: apps look for theirs."""
+    listed = {str(entry.get("id")): dict(entry) for entry in entries}
+    for rule in rules:
+        if not set(rule.pattern) & set("*?["):
+            named = render_model(Model(rule.pattern, owned_by="iflow-relay"))
+            listed.setdefault(rule.pattern, named | {"description": f"runs {rule.model}"})
+    return list(listed.values())
+
+
 @dataclass(frozen=True, slots=True)
 class ModelMap:
     """How a model that was asked for becomes the model that runs."""

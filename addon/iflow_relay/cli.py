@@ -10,8 +10,14 @@ from . import __version__
 
 COMMANDS = (
     "serve",
+    "intercept",
+    "run",
+    "env",
+    "explain",
     "status",
     "models",
+    "system-proxy",
+    "ca",
 )
 """In the order of the help; `commands/NAME.py` holds each, `-` written as `_`."""
 

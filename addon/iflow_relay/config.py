@@ -11,6 +11,7 @@ from .catalog import MapRule, parse_map_rule
 from .credential import BaseUrl, Secret, parse_base_url
 from .dialects.chat import RULES
 from .guard import LOOPBACK
+from .next_proxy import AUTO, read_route
 from .routing import HostPattern, parse_host_pattern
 
 T = TypeVar("T")
@@ -63,6 +64,25 @@ OPTIONS = (
         "iflow_model_map", Sequence[str], [], "pattern=model rules; the first that matches wins."
     ),
     Option(
+        "iflow_report_model",
+        str,
+        "run",
+        "The model that answers name: run, the one that really ran; requested, the one asked for.",
+    ),
+    Option(
+        "iflow_pinned",
+        str,
+        "refuse",
+        "Where a client does not trust our certificate for a virtual host: refuse; or tunnel, "
+        "which hands its further requests to the original host.",
+    ),
+    Option(
+        "iflow_next_proxy",
+        str,
+        AUTO,
+        "Proxy behind the relay: environment (HTTPS_PROXY and the like), none, or an address.",
+    ),
+    Option(
         "iflow_local_keys",
         Sequence[str],
         [],
@@ -100,6 +120,9 @@ class Config:
     hosts: tuple[HostPattern, ...]
     models: str
     model_map: tuple[MapRule, ...]
+    report_model: str
+    pinned: str
+    next_proxy: str
     local_keys: tuple[Secret, ...]
     cors_origins: tuple[str, ...]
     max_concurrency: int
@@ -130,6 +153,9 @@ def parse_config(options: Mapping[str, Any]) -> Config:
         hosts=read("hosts", lambda texts: tuple(parse_host_pattern(text) for text in texts)),
         models=read("models", _parse_models),
         model_map=read("model_map", lambda texts: tuple(parse_map_rule(text) for text in texts)),
+        report_model=read("report_model", lambda text: _one_of(("run", "requested"), text)),
+        pinned=read("pinned", lambda text: _one_of(("refuse", "tunnel"), text)),
+        next_proxy=read("next_proxy", _parse_next_proxy),
         local_keys=read("local_keys", lambda texts: tuple(Secret(_parse_key(t)) for t in texts)),
         cors_origins=read("cors_origins", lambda texts: tuple(map(_parse_origin, texts))),
         max_concurrency=read("max_concurrency", lambda n: _at_least(0, n)),
@@ -198,6 +224,17 @@ def _parse_rules(names: Sequence[str]) -> frozenset[str]:
     if unknown := rules - frozenset(RULES):
         raise ValueError(f"{min(unknown)!r} is no rule: choose of {', '.join(RULES)}, or none")
     return rules
+
+
+def _one_of(words: Sequence[str], text: str) -> str:
+    if text not in words:
+        raise ValueError(f"{text!r} is none of {', '.join(words)}")
+    return text
+
+
+def _parse_next_proxy(text: str) -> str:
+    read_route(text, {})
+    return text
 
 
 def _at_least(least: int, number: int) -> int:

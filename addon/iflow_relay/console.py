@@ -9,6 +9,7 @@ from . import __version__
 from .catalog import BUILTIN
 from .config import OPTIONS, Config, parse_config
 from .credential import Secret
+from .routing import HostPattern
 from .session import Session
 from .settings import Sourced
 
@@ -32,6 +33,28 @@ def render_greeting(url: str, session: Session, *, demo: bool, web: bool) -> str
             f"  Try it     curl {url}/chat/completions \\",
             f"               -H 'Content-Type: application/json' -d '{body}'",
             f"  mitmweb    {'its address follows' if web else elsewhere}",
+            "",
+            "Ctrl-C ends it." + ("" if web else " One line for each call follows."),
+        )
+    )
+
+
+def render_interception(
+    url: str, proxy: str, hosts: Sequence[HostPattern], session: Session, *, web: bool
+) -> str:
+    """What to do with a proxy that listens, beside the endpoint at `url`."""
+    base = session.found.get("base_url", Sourced("", "")).value
+    return "\n".join(
+        (
+            f"iflow-relay {__version__}, in front of {base or 'nothing'}",
+            "",
+            f"  Proxy      {proxy}, for {', '.join(map(str, hosts))}; all else is tunnelled",
+            '  One shell  eval "$(iflow-relay env)"',
+            "  One call   iflow-relay run -- PROGRAM",
+            f"  Browsers   {url.removesuffix('/v1')}/proxy.pac",
+            "  Trust      iflow-relay ca install, for programs started otherwise",
+            f"  Base URL   {url}, for clients that take one",
+            f"  mitmweb    {'its address follows' if web else 'iflow-relay intercept --web'}",
             "",
             "Ctrl-C ends it." + ("" if web else " One line for each call follows."),
         )

@@ -11,6 +11,7 @@ RelayError
 │   ├── ForbiddenOrigin      403  forbidden_origin
 │   ├── NotFound             404  not_found, model_not_found
 │   ├── RequestTooLarge      413  request_too_large
+│   ├── WebSocketRefused     426  websocket_unsupported
 │   ├── HeadTooLarge         431  head_too_large
 │   └── LoopDetected         508  loop_detected
 ├── CredentialError               the relay has nothing to log in with
@@ -41,6 +42,7 @@ TYPES = {
     413: "invalid_request_error",
     422: "invalid_request_error",
     429: "rate_limit_error",
+    426: "invalid_request_error",
     431: "invalid_request_error",
 }
 """OpenAI's `type` for a status; every other is `api_error`."""
@@ -51,6 +53,8 @@ class RelayError(Exception):
 
     status: int = 500
     code: str = "internal_error"
+    fields: tuple[tuple[bytes, bytes], ...] = ()
+    """Header fields that go with it."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -98,6 +102,18 @@ class InvalidHttp(RequestError):
     """The bytes are no HTTP request."""
 
     code = "invalid_http"
+
+
+class WebSocketRefused(RequestError):
+    """A WebSocket was asked for; this status makes clients that can fall back to HTTP do so.
+
+    Codex falls back at once on a 426, and on anything else only after some tries (its pull request
+    10139). The field is what RFC 9110, section 15.5.22 wants with it.
+    """
+
+    status = 426
+    code = "websocket_unsupported"
+    fields = ((b"Upgrade", b"HTTP/1.1"), (b"Connection", b"Upgrade"))
 
 
 class WrongKey(RequestError):

@@ -111,6 +111,16 @@ def via(fields: Fields, name: str) -> str:
     return ", ".join([*passed, f"1.1 {name}"])
 
 
+def by_name(fields: Fields) -> dict[str, str]:
+    """The values by name in lower case; where a name comes again, joined as RFC 9110 has it."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in fields:
+        name = raw_name.decode("latin-1").lower()
+        value = raw_value.decode("utf-8", "surrogateescape")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
 def presented_key(fields: Iterable[Field]) -> str | None:
     """The key a client presents, in any of the fields that clients use for it."""
     found = {name.lower(): value for name, value in reversed(tuple(fields))}

@@ -16,6 +16,7 @@ class Kind(Enum):
     CHAT = "chat"
     MODELS = "models"
     HEALTH = "health"
+    PAC = "pac"
     FORWARD = "forward"
 
 
@@ -58,6 +59,8 @@ def route(method: str, target: str) -> Route:
         return Route(Kind.MODELS, "/models", query, unquote(path.removeprefix("/models/")))
     if path == "/health" and read:
         return Route(Kind.HEALTH, path)
+    if path == "/proxy.pac" and read:
+        return Route(Kind.PAC, path)
     # An escaped letter is the same letter to the upstream (RFC 3986, section 6.2.2.2).
     dialect = next((d for d in NOT_YET if (unquote(path) + "/").startswith(d + "/")), None)
     if versioned and path not in ("", "/") and dialect is None:

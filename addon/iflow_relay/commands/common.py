@@ -57,13 +57,14 @@ def start_demo() -> tuple[str, ...]:
 
 
 def run_mitmproxy(
-    web: bool, mode: str, sets: Sequence[str], flags: Sequence[str], extra: Sequence[str]
+    web: bool, modes: Sequence[str], sets: Sequence[str], flags: Sequence[str], extra: Sequence[str]
 ) -> None:
     """Run mitmdump or mitmweb with the relay in it."""
     from mitmproxy.tools import main as tools
 
     settings = [word for text in sets for word in ("--set", text)]
-    arguments = ["-s", str(script()), "--mode", mode, *settings, *flags, *extra]
+    listening = [word for mode in modes for word in ("--mode", mode)]
+    arguments = ["-s", str(script()), *listening, *settings, *flags, *extra]
     (tools.mitmweb if web else tools.mitmdump)(arguments)
 
 

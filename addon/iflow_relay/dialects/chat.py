@@ -70,10 +70,11 @@ def parse_chat(body: bytes) -> ChatRequest:
     return ChatRequest(model or "", document.get("stream") is True, document)
 
 
-def read_completion(body: bytes, rules: frozenset[str]) -> Completion:
+def read_completion(body: bytes, rules: frozenset[str], *, report: str | None = None) -> Completion:
     """Read a whole answer from inside a 200; raises the error that it really is.
 
-    The body comes back as it was, byte for byte, unless a rule had to change it.
+    The body comes back as it was, byte for byte, unless a rule had to change it, or it is to
+    `report` another model than it does.
     """
     if not body.strip():
         raise EmptyResponse("The upstream answered 200 with nothing in it. Try again.")
@@ -88,6 +89,7 @@ def read_completion(body: bytes, rules: frozenset[str]) -> Completion:
     if not isinstance(document, dict):
         return Completion(body)
     changed = "finish-reason" in rules and fix_finish_reason(document)
+    changed = rename_model(document, report) or changed
     return Completion(
         to_json(document) if changed else body,
         read_usage(document),
@@ -111,6 +113,14 @@ def fix_finish_reason(document: Mapping[str, Any], called: frozenset[int] = froz
             choice["finish_reason"] = "tool_calls"
             changed = True
     return changed
+
+
+def rename_model(document: dict[str, Any], model: str | None) -> bool:
+    """Have an answer or a chunk name this model, if any; whether anything changed."""
+    if model is None or document.get("model", model) == model:
+        return False
+    document["model"] = model
+    return True
 
 
 def choices_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:

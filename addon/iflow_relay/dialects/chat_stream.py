@@ -20,7 +20,16 @@ from typing import Any
 from .. import sse
 from ..errors import EmptyResponse, RelayError, UpstreamBroken, UpstreamInvalid, render_error
 from ..refusal import read_page, read_refusal
-from .chat import NO_CHOICES, RULES, Usage, choices_of, fix_finish_reason, index_of, read_usage
+from .chat import (
+    NO_CHOICES,
+    RULES,
+    Usage,
+    choices_of,
+    fix_finish_reason,
+    index_of,
+    read_usage,
+    rename_model,
+)
 
 _CHOICE = re.compile(rb'"choices": ?\[\{"index": ?(\d{1,4})\b')
 _UNSPACED = re.compile(rb"((?:^|(?<=[\r\n]))data:)(?=[^ \r\n])")
@@ -40,7 +49,8 @@ _EMPTY = (
 class ChatStream:
     """Reads an upstream's chat stream and says, chunk by chunk, what the client gets.
 
-    `now` gives seconds on a steady clock, `redact` takes keys out of a message.
+    `now` gives seconds on a steady clock, `redact` takes keys out of a message. To have each event
+    name another model (`report`) each has to be read.
     """
 
     def __init__(
@@ -49,10 +59,12 @@ class ChatStream:
         *,
         now: Callable[[], float],
         redact: Callable[[str], str] = str,
+        report: str | None = None,
     ) -> None:
         self._rules = rules
         self._now = now
         self._redact = redact
+        self._report = report
         self._splitter = sse.Splitter()
         self._head: bytearray | None = bytearray()
         self._document: bytearray | None = None
@@ -141,7 +153,7 @@ class ChatStream:
 
     def _pass(self, event: bytes) -> bytes:
         """One event on its way: the hot path is a plain one, forwarded without reading its JSON."""
-        if self.first_token_at is None or self.ended or not self._is_plain(event):
+        if self._report or self.first_token_at is None or self.ended or not self._is_plain(event):
             return self._read(event)
         if event.startswith(b"data:{") and "sse-space" in self._rules:
             return b"data: " + event[5:]
@@ -231,6 +243,7 @@ class ChatStream:
             self._watch(choice)
         if "finish-reason" in self._rules:
             changed = fix_finish_reason(document, frozenset(self._called)) or changed
+        changed = rename_model(document, self._report) or changed
         if changed:
             return _line_breaks(event) + sse.render_event(document)
         return self._space(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .answer import RelayAnswer
 from .connect import RelayConnect
 from .options import RelayOptions
+from .presence import RelayPresence
 from .relay import Relay
 from .route import RelayRoute
 
@@ -12,4 +13,10 @@ from .route import RelayRoute
 def make_addons(relay: Relay | None = None) -> list[object]:
     """Fresh addons around one relay, in the order in which their hooks run."""
     relay = relay or Relay()
-    return [RelayOptions(relay), RelayConnect(relay), RelayRoute(relay), RelayAnswer(relay)]
+    return [
+        RelayOptions(relay),
+        RelayPresence(relay),
+        RelayConnect(relay),
+        RelayRoute(relay),
+        RelayAnswer(relay),
+    ]

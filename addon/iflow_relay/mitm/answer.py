@@ -10,17 +10,21 @@ from ..catalog import NO_LIST, Overlay, named_model
 from ..dialects.chat import read_completion
 from ..dialects.chat_stream import ChatStream
 from ..errors import RelayError
-from ..headers import answer_fields, cors_fields
+from ..headers import Fields, answer_fields, by_name, cors_fields
 from ..inflate import Inflating
 from ..jsontext import to_json
 from ..refusal import read_failure, read_list, read_redirect, read_short
 from ..routing import Kind
+from .copies import headers_of
 from .edge import HasRelay, closed, refuse
 from .relay import Call
 from .route import pick_model
 
 SHORT = 4096
 """Bytes of a pass-through answer that may be an error inside a 200; longer ones stream through."""
+
+EVENT_STREAM = ((b"Content-Type", b"text/event-stream; charset=utf-8"),)
+CHUNKED = (b"Transfer-Encoding", b"chunked")
 
 _REWRITTEN = frozenset({b"content-length", b"content-encoding"})
 
@@ -38,10 +42,13 @@ class RelayAnswer(HasRelay):
             return
         if not 200 <= response.status_code < 300:
             return
-        media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        said = by_name(response.headers.fields)
+        media = said.get("content-type", "").partition(";")[0].strip().lower()
         if call.route.kind is Kind.CHAT and (call.stream or media == "text/event-stream"):
-            self._install_reader(flow, call, response)
-        elif call.route.kind is Kind.FORWARD and not _is_short_json(response, media):
+            self._install_reader(flow, call, response, said.get("content-encoding", ""))
+        elif call.route.kind is Kind.FORWARD and not _is_short_json(
+            media, said.get("content-length", "")
+        ):
             response.stream = True
             self._set_fields(flow, call, response, frozenset())
 
@@ -61,17 +68,21 @@ class RelayAnswer(HasRelay):
             self.relay.mask(flow, call)
         self.relay.end(flow)
 
-    def _install_reader(self, flow: http.HTTPFlow, call: Call, response: http.Response) -> None:
+    def _install_reader(
+        self, flow: http.HTTPFlow, call: Call, response: http.Response, coding: str
+    ) -> None:
         reader = call.reader = ChatStream(
-            self.relay.config.normalise, now=time.monotonic, redact=call.redact
+            self.relay.config.normalise,
+            now=time.monotonic,
+            redact=call.redact,
+            report=self.relay.reported(call),
         )
         if response.status_code in (204, 205):
             # A stream was due: that it holds nothing is told as its one event, which needs a body.
             response.status_code, response.reason = 200, "OK"
-        coding = response.headers.get("content-encoding", "identity").strip().lower()
+        coding = coding.strip().lower() or "identity"
         response.stream = reader if coding == "identity" else Inflating(reader, coding)  # type: ignore[assignment]
-        response.headers["content-type"] = "text/event-stream; charset=utf-8"
-        self._set_fields(flow, call, response, _REWRITTEN)
+        self._set_fields(flow, call, response, _REWRITTEN | {b"content-type"}, EVENT_STREAM)
 
     def _read_whole(self, flow: http.HTTPFlow, call: Call, response: http.Response) -> None:
         """A buffered answer: raises the error that it is, or sets the body the client gets."""
@@ -95,7 +106,9 @@ class RelayAnswer(HasRelay):
         if response.status_code >= 400:
             raise read_failure(response.status_code, body)
         if call.route.kind is Kind.CHAT:
-            completion = read_completion(body, self.relay.config.normalise)
+            completion = read_completion(
+                body, self.relay.config.normalise, report=self.relay.reported(call)
+            )
             call.usage = completion.usage
             return completion.body
         if refusal := read_short(body):
@@ -113,23 +126,30 @@ class RelayAnswer(HasRelay):
         else:
             listed = read_list(body)
             self.relay.library.learn(str(entry.get("id")) for entry in listed)
-            if call.route.model is None and overlay == Overlay():
+            named = call.foreign_host and self.relay.config.model_map
+            if call.route.model is None and overlay == Overlay() and not named:
                 return body
             entries = overlay.apply(listed)
+        entries = self.relay.with_names(entries, call)
         response.headers["content-type"] = "application/json"
         return to_json(pick_model(entries, call.route.model))
 
     def _set_fields(
-        self, flow: http.HTTPFlow, call: Call, response: http.Response, drop: frozenset[bytes]
+        self,
+        flow: http.HTTPFlow,
+        call: Call,
+        response: http.Response,
+        drop: frozenset[bytes],
+        ours: Fields = (),
     ) -> None:
         """The client's fields; a body of unknown length is framed as the client can read it."""
         fields = answer_fields(response.headers.fields, cors=cors_fields(call.origin), drop=drop)
-        response.headers = http.Headers(fields)
-        known = "content-length" in response.headers or response.status_code in (204, 304)
-        if response.stream and not known and flow.request.http_version == "HTTP/1.1":
-            response.headers["transfer-encoding"] = "chunked"
+        if response.stream and flow.request.data.http_version == b"HTTP/1.1":
+            known = any(name.lower() == b"content-length" for name, _ in fields)
+            if not known and response.status_code not in (204, 304):
+                ours = (*ours, CHUNKED)
+        response.headers = headers_of((*ours, *fields))
 
 
-def _is_short_json(response: http.Response, media: str) -> bool:
-    length = response.headers.get("content-length", "")
+def _is_short_json(media: str, length: str) -> bool:
     return media == "application/json" and length.isdigit() and int(length) <= SHORT

@@ -11,10 +11,7 @@ from __future__ import annotations
 
 import time
 
-from mitmproxy import http
 from mitmproxy.flow import Error
-from mitmproxy.net.http import status_codes
-from mitmproxy.net.http.validate import validate_headers
 from mitmproxy.proxy import events, layer
 from mitmproxy.proxy.layers.http import (
     DropStream,
@@ -22,17 +19,19 @@ from mitmproxy.proxy.layers.http import (
     HttpErrorHook,
     HttpResponseHeadersHook,
     HttpResponseHook,
-    HttpStream,
     RequestProtocolError,
     ResponseData,
     ResponseEndOfMessage,
     ResponseHeaders,
+    ResponseProtocolError,
     SendHttp,
 )
 
 from ..errors import RelayError, UpstreamInvalid
 from ..reader import Reader
-from .policy import Policy
+from .connecting import ConnectingStream
+from .heads import check_head, is_delimited, make_http1
+from .hooks import FlowHook, HooksAtOnce
 
 Commands = layer.CommandGenerator[None]
 
@@ -40,10 +39,11 @@ MAX_ANSWER = 64 << 20
 """Bytes of an answer that are buffered to be looked at as a whole; streams are not buffered."""
 
 
-class AnsweringStream(HttpStream):
+class AnsweringStream(ConnectingStream):
     """A stream that is ours, from the upstream's first word to the client's last."""
 
-    policy: Policy
+    hooks: HooksAtOnce
+    ours = False
     reader: Reader | None = None
     head_sent = False
     talking = False
@@ -52,11 +52,9 @@ class AnsweringStream(HttpStream):
     """Whether the answer is being read on its way through."""
     fed: bytes | None = None
     """What the reader gave for the event under way."""
-    awaits_head = False
-    head_size = 0
-    """Bytes that came while the answer's head was awaited."""
     keeps_body = False
     """Whether what is streamed is also kept, for somebody to look at."""
+    sends_body = True
     delimited = True
     """Whether the end of the answer's body can be told from a cut."""
     heard = 0.0
@@ -64,18 +62,41 @@ class AnsweringStream(HttpStream):
     settled = False
     """Whether all of the answer is known, so that nothing that still comes can change it."""
 
+    def hook(self, kind: type[FlowHook]) -> Commands:
+        """Run a hook, and wait where one of those it calls does."""
+        if waiting := self.hooks.run(kind, self.flow):
+            yield waiting
+
+    def check_killed(self, emit_error_hook: bool) -> layer.CommandGenerator[bool]:
+        """Whether somebody ended the flow, or its client left, while a hook waited."""
+        if not self.ours:
+            return (yield from super().check_killed(emit_error_hook))
+        flow = self.flow
+        left = [e for e in self._paused_event_queue if isinstance(e, RequestProtocolError)]
+        if left and not flow.error:
+            flow.error = Error(left[0].message)
+        if not left and not (flow.error and flow.error.msg == Error.KILLED_MESSAGE):
+            return False
+        if emit_error_hook:
+            yield from self.hook(HttpErrorHook)
+        yield SendHttp(
+            ResponseProtocolError(self.stream_id, "killed", ErrorCode.KILL), self.context.client
+        )
+        flow.live = False
+        self.client_state = self.server_state = self.state_errored
+        return True
+
     def _state_answer_head(self, event: ResponseHeaders) -> Commands:
         self.heard = time.monotonic()
-        self.awaits_head = False
         flow = self.flow
         response = flow.response = event.response
-        if error := self._check_answer(response):
+        if error := check_head(response, to_the_letter=self.policy.checks_heads):
             yield from self._hang_up_upstream()
             yield from self._fail(error)
             return
-        self.delimited = event.end_stream or _is_delimited(response)
-        _as_http1(response)
-        yield HttpResponseHeadersHook(flow)
+        self.delimited = event.end_stream or is_delimited(response)
+        make_http1(response)
+        yield from self.hook(HttpResponseHeadersHook)
         if (yield from self.check_killed(True)):
             return
         if flow.response is not response:
@@ -93,16 +114,6 @@ class AnsweringStream(HttpStream):
             self.server_state = self._state_raw
         else:
             self.server_state = self._state_buffer
-
-    def _check_answer(self, response: http.Response) -> RelayError | None:
-        if response.status_code < 200:
-            return UpstreamInvalid(f"The upstream answered {response.status_code} to a request.")
-        if self.context.options.validate_inbound_headers:
-            try:
-                validate_headers(response)
-            except ValueError as error:
-                return UpstreamInvalid(f"The upstream's answer has a head that is no HTTP: {error}")
-        return None
 
     def _state_buffer(self, event: events.Event) -> Commands:
         """An answer that is looked at as a whole, in the response hook."""
@@ -128,23 +139,27 @@ class AnsweringStream(HttpStream):
             self.talking = False
             yield from self._end()
 
-    def handle_event(self, event: events.Event) -> Commands:
-        """The hot path: one piece of an answer that is read on its way through.
+    @property
+    def flows(self) -> bool:
+        """Whether all that is left to do with a piece of the answer is to read it and send it."""
+        return self.reads and self.head_sent and not self._paused
 
-        Everything that may wait for a hook goes the long way, through mitmproxy's states.
+    def read_on(self, data: bytes) -> bytes | None:
+        """What the client gets for a piece; None where the answer ends with it.
+
+        Then the piece has to come again as an event: whatever may wait for a hook goes the long
+        way, through mitmproxy's states.
         """
-        if type(event) is not ResponseData or not self.reads or self._paused:
-            yield from super().handle_event(event)
-            return
         reader = self.reader
         assert reader
         self.heard = time.monotonic()
-        out = reader.feed(event.data)
-        if reader.ended or not self.head_sent:
+        out = reader.feed(data)
+        if reader.ended:
             self.fed = out
-            yield from super().handle_event(event)
-        elif out:
-            yield from self._send_data(out)
+            return None
+        if self.keeps_body:
+            self.response_body_buf += out
+        return out if self.sends_body else b""
 
     def _state_read(self, event: events.Event) -> Commands:
         """An answer that is read on its way through."""
@@ -180,13 +195,14 @@ class AnsweringStream(HttpStream):
     def _send_head(self) -> Commands:
         assert self.flow.response
         self.head_sent = True
-        self.keeps_body = self.context.options.store_streamed_bodies
+        self.keeps_body = self.policy.keeps_bodies
+        self.sends_body = self.flow.request.method != "HEAD"
         yield SendHttp(ResponseHeaders(self.stream_id, self.flow.response), self.context.client)
 
     def _send_data(self, data: bytes) -> Commands:
         if self.keeps_body:
             self.response_body_buf += data
-        if self.flow.request.method != "HEAD":
+        if self.sends_body:
             yield SendHttp(ResponseData(self.stream_id, data), self.context.client)
 
     def _end(self, failure: RelayError | None = None) -> Commands:
@@ -200,9 +216,9 @@ class AnsweringStream(HttpStream):
         self.response_body_buf.clear()
         if failure:
             flow.error = Error(failure.message)
-            yield HttpErrorHook(flow)
+            yield from self.hook(HttpErrorHook)
         else:
-            yield HttpResponseHook(flow)
+            yield from self.hook(HttpResponseHook)
         yield from self._finish()
 
     def _send_whole_answer(self) -> Commands:
@@ -212,12 +228,12 @@ class AnsweringStream(HttpStream):
         self._close_answer()
         flow.response.timestamp_start = flow.response.timestamp_start or time.time()
         flow.response.timestamp_end = time.time()
-        yield HttpResponseHook(flow)
+        yield from self.hook(HttpResponseHook)
         if (yield from self.check_killed(False)):
             return
         content = flow.response.raw_content
         yield from self._send_head()
-        if content and flow.request.method != "HEAD":
+        if content and self.sends_body:
             yield SendHttp(ResponseData(self.stream_id, content), self.context.client)
         yield from self._finish()
 
@@ -251,23 +267,6 @@ class AnsweringStream(HttpStream):
                 RequestProtocolError(self.stream_id, "hung up", ErrorCode.CANCEL),
                 self.context.server,
             )
-
-
-def _is_delimited(response: http.Response) -> bool:
-    """Whether the answer's own framing says where its body ends."""
-    headers = response.headers
-    return (
-        response.is_http2
-        or "content-length" in headers
-        or "chunked" in headers.get("transfer-encoding", "").lower()
-    )
-
-
-def _as_http1(response: http.Response) -> None:
-    """Make an HTTP/2 answer one that either kind of client connection can write."""
-    if response.is_http2 or response.is_http3:
-        response.http_version = "HTTP/1.1"
-        response.reason = status_codes.RESPONSES.get(response.status_code, "")
 
 
 def is_reader(stream: object) -> bool:

@@ -3,30 +3,89 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from mitmproxy import ctx
 from mitmproxy.connection import Client
+from mitmproxy.http import HTTPFlow
+from mitmproxy.proxy.commands import CloseConnection
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layer import Layer, NextLayer
-from mitmproxy.proxy.layers import ServerTLSLayer
-from mitmproxy.proxy.layers.http import HttpLayer, HTTPMode
+from mitmproxy.proxy.events import Event, Start
+from mitmproxy.proxy.layer import CommandGenerator, Layer, NextLayer
+from mitmproxy.proxy.layers import DNSLayer, ServerTLSLayer, TCPLayer, UDPLayer, modes
+from mitmproxy.proxy.layers.http import HttpLayer
 from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
-from mitmproxy.tls import ClientHelloData
+from mitmproxy.tls import ClientHelloData, TlsData
 
 from ..credential import is_loopback
-from ..guard import host_of, is_virtual
+from ..guard import host_of
+from ..interception import decide
+from .gate import TakeOver, make_gate
 from .hooks import HooksAtOnce, HookTable
 from .layer import RelayHttpLayer
 from .options import LISTENING
+from .passage import proxy_authorization
+from .policy import Policy
 from .relay import Relay
 
 UPSTREAM_CONNECTIONS = 256
 """Connections to one upstream for one client connection; mitmproxy's 5 would make the sixth stream
 of an HTTP/2 client wait until the first has ended."""
+
+
+logger = logging.getLogger(__name__)
+
+
+class Closed(Layer):
+    """The end of a connection that has no business here."""
+
+    def _handle_event(self, event: Event) -> CommandGenerator[None]:
+        if isinstance(event, Start):
+            yield CloseConnection(self.context.client)
+
+
+class _Gated(modes.DestinationKnown):
+    """A mode in which the destination is known from the start."""
+
+    def __init__(self, context: Context, policy: Policy, take_over: TakeOver) -> None:
+        super().__init__(context)
+        self._policy = policy
+        self._take_over = take_over
+
+    def finish_start(self) -> CommandGenerator[str | None]:
+        self.child_layer = make_gate(self.context, self._policy, self._take_over)
+        return (yield from super().finish_start())
+
+
+class _GatedTransparent(_Gated, modes.TransparentProxy):
+    """Programs that were redirected without being asked."""
+
+
+class _GatedSocks(_Gated, modes.Socks5Proxy):
+    """Programs that speak SOCKS."""
+
+
+GATED: dict[type[Layer], type[_Gated]] = {
+    modes.TransparentProxy: _GatedTransparent,
+    modes.Socks5Proxy: _GatedSocks,
+}
+
+
+def explain_refusal(name: str, error: str, *, tunnel: bool) -> str:
+    """What it means that a client did not go on with our certificate, and what can be done."""
+    what = f"A program did not accept the relay's certificate for {name} ({error})."
+    if tunnel:
+        return f"{what} From now on its connections go to {name} itself (iflow_pinned=tunnel)."
+    return (
+        f"{what} It was let through to nothing. Start it with `iflow-relay run`, or let the system "
+        "trust the relay: `iflow-relay ca install`. A program that trusts its own certificates "
+        "alone cannot be intercepted; iflow_pinned=tunnel would hand its requests to that host."
+    )
 
 
 class RelayConnect:
@@ -46,6 +105,15 @@ class RelayConnect:
             return
         if handler := ctx.master.addons.get("proxyserver").connections.get(client.id):
             handler.max_conns = defaultdict(lambda: asyncio.Semaphore(UPSTREAM_CONNECTIONS))
+            self._gate(handler)
+
+    def _gate(self, handler: ConnectionHandler) -> None:
+        """Look at a connection's names before mitmproxy does, where no CONNECT tells them."""
+        gated = GATED.get(type(handler.layer))
+        if gated is not None:
+            context = handler.layer.context
+            context.layers.remove(handler.layer)
+            handler.layer = gated(context, self.relay, partial(setattr, handler, "layer"))
 
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
         """Close what mitmproxy leaves open where a client leaves just as its upstream is closed.
@@ -62,12 +130,34 @@ class RelayConnect:
         if not self._is_ours(data.context, data.client_hello.sni):
             data.ignore_connection = True
 
+    def tls_failed_client(self, data: TlsData) -> None:
+        """Say once for each host that its client hung up on our certificate, and what helps."""
+        name = host_of(data.conn.sni or (data.context.server.address or ("",))[0])
+        if not name or name in self.relay.refused_for:
+            return
+        self.relay.refused_for.add(name)
+        tunnel = self.relay.config.pinned == "tunnel"
+        logger.warning("%s", explain_refusal(name, data.conn.error or "", tunnel=tunnel))
+
+    def http_connect_upstream(self, flow: HTTPFlow) -> None:
+        """Log in at the proxy behind the relay."""
+        address = (flow.server_conn.address or ("", 0))[:2]
+        for proxy in self.relay.route.proxies.values():
+            if (proxy.host, proxy.port) == address and proxy.login:
+                login = proxy_authorization(proxy)
+                flow.request.headers["Proxy-Authorization"] = login
+
     def next_layer(self, nextlayer: NextLayer) -> None:
         """Put the relay's HTTP layer where mitmproxy would put its own."""
         if nextlayer.layer is None:
             ctx.master.addons.get("nextlayer").next_layer(nextlayer)
         if nextlayer.layer is not None:
             nextlayer.layer = self._with_own_http(nextlayer.layer)
+        if isinstance(nextlayer.layer, TCPLayer | UDPLayer | DNSLayer) and self._is_ours(
+            nextlayer.context, nextlayer.context.client.sni
+        ):
+            # What is no HTTP has nothing to say to an API, and the original host is never called.
+            nextlayer.layer = Closed(nextlayer.context)
 
     def _with_own_http(self, top: Layer) -> Layer:
         """The same layers with the relay's HTTP layer in the place of mitmproxy's."""
@@ -83,10 +173,10 @@ class RelayConnect:
         if type(found) is not HttpLayer:
             return top
         context.layers.remove(found)
-        ours = found.mode is HTTPMode.transparent and self._is_ours(context, context.client.sni)
         handler = ctx.master.addons.get("proxyserver").connections[context.client.id]
         hooks = HooksAtOnce(handler, self._hooks)
-        own = RelayHttpLayer(context, found.mode, self.relay, hooks, all_ours=ours)
+        take_over = partial(setattr, handler, "layer")
+        own = RelayHttpLayer(context, found.mode, self.relay, hooks, take_over)
         if outer is None:
             return own
         outer.child_layer = own  # type: ignore[attr-defined]
@@ -96,5 +186,5 @@ class RelayConnect:
         """Whether all that comes on this connection is for the relay."""
         if isinstance(context.client.proxy_mode, ReverseMode):
             return True
-        names = [sni, (context.server.address or ("",))[0]]
-        return any(is_virtual(host_of(n), self.relay.config.hosts) for n in names if n)
+        names = (sni, (context.server.address or ("",))[0])
+        return decide(names, self.relay.config.hosts).intercepted

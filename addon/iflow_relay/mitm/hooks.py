@@ -20,12 +20,26 @@ from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.events import HookCompleted
 from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers import modes
+from mitmproxy.proxy.layers.http import (
+    HttpErrorHook,
+    HttpRequestHeadersHook,
+    HttpRequestHook,
+    HttpResponseHeadersHook,
+    HttpResponseHook,
+)
 from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.utils import asyncio_utils
 
 logger = logging.getLogger(__name__)
 
 Hook = Callable[..., Any]
+FlowHook = (
+    HttpRequestHeadersHook
+    | HttpRequestHook
+    | HttpResponseHeadersHook
+    | HttpResponseHook
+    | HttpErrorHook
+)
 Left = Coroutine[Any, Any, None]
 """What is left of a hook of which something waits."""
 
@@ -100,30 +114,31 @@ class HooksAtOnce:
         if len(above) == 1 and type(above[0]) in (modes.ReverseProxy, modes.HttpProxy):
             self._handler.layer = layer
 
-    def run(self, hook: StartHook, flow: http.HTTPFlow) -> bool:
-        """Run a hook; False where it waits, so that an event tells its end."""
-        left = self._table.at_once(hook.name, flow)
+    def run(self, kind: type[FlowHook], flow: http.HTTPFlow) -> StartHook | None:
+        """Run a hook; where it waits, the command to yield, whose end an event tells."""
+        left = self._table.at_once(kind.name, flow)
         if left is None and not flow.intercepted:
             self._tell_watchers(flow)
-            return True
-        task = asyncio.create_task(self._finish(hook, flow, left))
+            return None
+        task = asyncio.create_task(self._finish(flow, left))
         if task.done():
             task.result()
-            return True
+            return None
+        hook = kind(flow)
         asyncio_utils.create_task(
             self._tell_the_end(hook, task),
             name=f"handle_hook({hook.name})",
             keep_ref=True,
             client=self._handler.client.peername,
         )
-        return False
+        return hook
 
     def _tell_watchers(self, flow: http.HTTPFlow) -> None:
         """mitmproxy's `update`, for those who show flows."""
         if left := self._table.at_once("update", [flow]):
             asyncio_utils.create_task(left, name="update", keep_ref=True)
 
-    async def _finish(self, hook: StartHook, flow: http.HTTPFlow, left: Left | None) -> None:
+    async def _finish(self, flow: http.HTTPFlow, left: Left | None) -> None:
         # Without the watchdog, which would take the silence for a dead client.
         with self._handler.timeout_watchdog.disarm():
             if left:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 import h11
-from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.net.http import http1
 from mitmproxy.proxy import commands, events, layer
@@ -20,12 +19,11 @@ from mitmproxy.proxy.layers.http import (
 from mitmproxy.proxy.layers.http._http1 import Http1Server, TBodyReader
 
 from ..errors import HeadTooLarge, InvalidHttp, RelayError
+from .passage import RelayPassage, find_plain
+from .policy import Policy
 
 MAX_HEAD = 32 << 10
 """Bytes of request line and headers: twice what Node takes, four times what nginx does."""
-
-Render = Callable[[RelayError], http.Response]
-IsOurs = Callable[[http.Request | None], bool]
 
 
 class WithoutTrailers:
@@ -46,24 +44,34 @@ class WithoutTrailers:
 class RelayHttp1Server(Http1Server):
     """mitmproxy's HTTP/1 server with a bound on the head and errors in the API's shape.
 
-    `is_ours` tells of a request, or of a connection on which none came yet (None), whether to.
+    On a `proxy`, plain requests for other hosts go by it (`passage`).
     """
 
-    def __init__(self, context: Context, render: Render, is_ours: IsOurs) -> None:
+    def __init__(self, context: Context, policy: Policy, *, proxy: bool) -> None:
         super().__init__(context)
-        self._render = render
-        self._is_ours = is_ours
+        self._policy = policy
+        self._proxy = proxy
+        self._passage: RelayPassage | None = None
         self._is_chunked: bool | None = None
 
     def handle_event(self, event: events.Event) -> layer.CommandGenerator[None]:
         """As mitmproxy's, but no header is looked up for each piece of a body."""
         if isinstance(event, ResponseData) and event.data and self._is_chunked is not None:
-            framed = b"%x\r\n%s\r\n" % (len(event.data), event.data)
-            yield commands.SendData(self.conn, framed if self._is_chunked else event.data)
-        else:
-            yield from super().handle_event(event)
+            yield commands.SendData(self.conn, self.frame(event.data))
+        elif self._passage:
+            yield from self._passage.handle_event(event)
+        elif getattr(event, "connection", self.conn) is self.conn:
+            # This layer never waits, so it can do without what mitmproxy's layers do for that.
+            yield from self._handle_event(event)
+
+    def frame(self, data: bytes) -> bytes:
+        """A piece of the answer under way, as it goes over the wire."""
+        return b"%x\r\n%s\r\n" % (len(data), data) if self._is_chunked else data
 
     def send(self, event: HttpEvent) -> layer.CommandGenerator[None]:
+        """As mitmproxy's, but to a client that was hung up on nothing more is said."""
+        if not self._can_write():
+            return
         if isinstance(event, ResponseHeaders):
             coding = event.response.headers.get("transfer-encoding", "")
             self._is_chunked = "chunked" in coding.lower()
@@ -74,20 +82,42 @@ class RelayHttp1Server(Http1Server):
         yield from super().send(event)
 
     def read_headers(self, event: events.ConnectionEvent) -> layer.CommandGenerator[None]:
-        if not self._is_ours(None):
-            yield from super().read_headers(event)
-            return
-        if isinstance(event, events.DataReceived) and self._head_is_too_large():
-            yield self._error(HeadTooLarge(f"The request's head is over {MAX_HEAD >> 10} KB."))
-            yield commands.CloseConnection(self.conn)
-            self.state = self.done
-            return
+        if isinstance(event, events.DataReceived):
+            if self._head_is_too_large():
+                large = HeadTooLarge(f"The request's head is over {MAX_HEAD >> 10} KB.")
+                yield from self._break_off(large)
+                return
+            if self._proxy and (yield from self._pass_by()):
+                return
         yield from self._in_json(super().read_headers(event))
 
+    def _pass_by(self) -> layer.CommandGenerator[bool]:
+        """Whether a plain request for another host has come, and is on its way."""
+        data = bytes(self.buf)
+        try:
+            plain = find_plain(data, self._policy)
+        except ValueError as error:
+            yield from self._break_off(InvalidHttp(f"This request cannot be passed on: {error}."))
+            return True
+        if plain is None:
+            return False
+        self.buf.maybe_extract_at_most(len(data))
+        self._passage = RelayPassage(self.context.fork(), self._policy, self._resume)
+        yield from self._passage.handle_event(events.DataReceived(self.conn, data))
+        return True
+
+    def _resume(self, data: bytes) -> layer.CommandGenerator[None]:
+        """What comes now is to be read here."""
+        self._passage = None
+        self.buf += data
+        yield from self.state(events.DataReceived(self.conn, b""))
+
+    def _break_off(self, error: RelayError) -> layer.CommandGenerator[None]:
+        yield self._error(error)
+        yield commands.CloseConnection(self.conn)
+        self.state = self.done
+
     def read_body(self, event: events.Event) -> layer.CommandGenerator[None]:
-        if not self._is_ours(self.request):
-            yield from super().read_body(event)
-            return
         if not isinstance(self.body_reader, WithoutTrailers):
             self.body_reader = WithoutTrailers(self.body_reader)  # type: ignore[assignment]
         for command in super().read_body(event):
@@ -106,8 +136,6 @@ class RelayHttp1Server(Http1Server):
         """Whether mitmproxy would send a page of HTML for this event."""
         if not isinstance(event, ResponseProtocolError) or self.response:
             return False
-        if not self._is_ours(self.request):
-            return False
         return event.code.http_status_code() is not None and self._can_write()
 
     def _in_json(self, produced: Iterator[commands.Command]) -> Iterator[commands.Command]:
@@ -122,6 +150,6 @@ class RelayHttp1Server(Http1Server):
         return bool(self.conn.state & ConnectionState.CAN_WRITE)
 
     def _error(self, error: RelayError) -> commands.SendData:
-        response = self._render(error)
+        response = self._policy.render(error)
         response.headers["Connection"] = "close"
         return commands.SendData(self.conn, http1.assemble_response(response))

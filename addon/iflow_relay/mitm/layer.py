@@ -1,42 +1,41 @@
-"""mitmproxy's HTTP layer with the relay's streams in it, and the time that they may take.
-
-mitmproxy answers a failure of its own with a page of HTML, ends a stream that broke as if all were
-well where an addon streams it, and has no hook for either (its issue 4854). So what is ours runs in
-`RelayStream`. This folder's `layer`, `stream`, `answering` and `http1` lean on mitmproxy's
-internals, and no other file does; `check_internals` says at start if those have changed.
-"""
+"""mitmproxy's HTTP layer with the relay's streams in it, and the time that they may take."""
 
 from __future__ import annotations
 
-import inspect
-import re
 import time
 from collections import deque
+from typing import TypeGuard
 
-from mitmproxy import http
-from mitmproxy.addonmanager import AddonManager
 from mitmproxy.connection import Connection, Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers.http import (
+    DropStream,
     ErrorCode,
     GetHttpConnection,
     GetHttpConnectionCompleted,
+    HttpEvent,
     HttpLayer,
     HTTPMode,
     HttpStream,
+    ReceiveHttp,
+    RegisterHttpConnection,
+    RequestHeaders,
+    ResponseData,
+    SendHttp,
 )
-from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
+from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
 from mitmproxy.proxy.layers.tls import ServerTLSLayer
-from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.proxy.tunnel import LayerStack
 
 from .answering import Commands
+from .gate import TakeOver
 from .hooks import HooksAtOnce
 from .http1 import RelayHttp1Server
 from .http1_upstream import RelayHttpClient
 from .policy import Policy
-from .stream import MAX_ANSWER_HEAD, RelayStream, UpstreamSilent
+from .stream import RelayStream, UpstreamSilent
 
 
 class RelayHttpLayer(HttpLayer):
@@ -48,79 +47,122 @@ class RelayHttpLayer(HttpLayer):
         mode: HTTPMode,
         policy: Policy,
         hooks: HooksAtOnce,
-        *,
-        all_ours: bool,
+        take_over: TakeOver,
     ) -> None:
         super().__init__(context, mode)
         self.policy = policy
         self._hooks = hooks
-        self._all_ours = all_ours
+        self._take_over = take_over
         self._timer: commands.RequestWakeup | None = None
-        self._ended: deque[commands.StartHook] = deque()
+        self._requested: deque[HttpEvent] = deque()
 
     def handle_event(self, event: events.Event) -> Commands:
-        """Answer an event, run our streams' hooks at once, and join what goes the same way.
+        """Answer an event, and join what goes the same way.
 
         This layer never waits itself, so it can do without what mitmproxy's layers do for that. One
         write for all that one event brought: each costs a system call on both sides.
         """
         pieces: list[bytes] = []
         target: Connection = self.context.client
-        produced = self._answer(event)
-        while True:
-            for command in produced:
-                if type(command) is commands.SendData and len(command.data) < MAX_JOINED:
-                    if pieces and command.connection is not target:
-                        yield _join(target, pieces)
-                    target = command.connection
-                    pieces.append(command.data)
-                    continue
-                if pieces:
+        for command in self._answer_all(event):
+            if type(command) is commands.SendData and len(command.data) < MAX_JOINED:
+                if pieces and command.connection is not target:
                     yield _join(target, pieces)
-                if isinstance(command, commands.StartHook) and (flow := self._own_flow(command)):
-                    if self._hooks.run(command, flow):
-                        self._ended.append(command)
-                else:
-                    yield command
-            if not self._ended:
-                break
-            produced = super()._handle_event(events.HookCompleted(self._ended.popleft()))
+                target = command.connection
+                pieces.append(command.data)
+                continue
+            if pieces:
+                yield _join(target, pieces)
+            yield command
         if pieces:
             yield _join(target, pieces)
 
+    def _answer_all(self, event: events.Event) -> Commands:
+        """What an event leads to, and then each request that was read while it was answered.
+
+        Whoever reads requests has to be done with one before its answer comes: else the answer's
+        end would begin the next request in the middle of the first.
+        """
+        yield from self._answer(event)
+        while self._requested:
+            part = self._requested.popleft()
+            if type(part) is RequestHeaders:
+                yield from self.make_stream(part.stream_id)
+            if stream := self.streams.get(part.stream_id):
+                yield from self.event_to_child(stream, part)
+
     def _answer(self, event: events.Event) -> Commands:
         """What mitmproxy's layer makes of an event, or what this one does instead."""
-        if isinstance(event, events.DataReceived) and event.connection is not self.context.client:
-            if self._is_endless(event):
-                return self._give_up(event.connection)
-        elif isinstance(event, events.Wakeup) and event.command is self._timer:
+        if isinstance(event, events.Wakeup) and event.command is self._timer:
             return self._wake_up()
         elif isinstance(event, events.Start):
             self._hooks.shorten_the_way_to(self)
             if self._speaks_http1():
-                server = RelayHttp1Server(self.context.fork(), self.policy.render, self._is_ours)
+                # A proxy's client speaks to it without TLS: what is inside a tunnel is no proxy's.
+                proxy = self.mode is not HTTPMode.transparent
+                server = RelayHttp1Server(self.context.fork(), self.policy, proxy=proxy)
                 self.connections[self.context.client] = server
         produced: Commands = super()._handle_event(event)
         return produced
 
-    def _give_up(self, connection: Connection) -> Commands:
-        yield commands.CloseConnection(connection)
+    def _pass_on(self, stream_id: int, body: bytes) -> commands.Command | None:
+        """The hot path: what becomes of a piece of an answer that is read on its way through.
 
-    def _own_flow(self, hook: commands.StartHook) -> http.HTTPFlow | None:
-        """The flow of a hook of one of our streams."""
-        stream = self.command_sources.get(hook)
-        return stream.flow if isinstance(stream, RelayStream) and stream.ours else None
+        The same as through all the layers, without the events and commands that they would make.
+        """
+        stream = self.streams.get(stream_id)
+        if stream is None or not is_own(stream) or not stream.flows:
+            return ReceiveHttp(ResponseData(stream_id, body))
+        out = stream.read_on(body)
+        if out is None:
+            return ReceiveHttp(ResponseData(stream_id, body))
+        if not out:
+            return None
+        server = self.connections[self.context.client]
+        if type(server) is RelayHttp1Server:
+            return commands.SendData(self.context.client, server.frame(out))
+        return SendHttp(ResponseData(stream_id, out), self.context.client)
+
+    def event_to_child(self, child: Layer | HttpStream, event: events.Event) -> Commands:
+        """As mitmproxy's, with what is frequent first, and our streams' hooks kept from it."""
+        for command in child.handle_event(event):
+            kind = type(command)
+            if kind is ReceiveHttp:
+                part = command.event  # type: ignore[attr-defined]
+                if getattr(child, "conn", None) is self.context.client:
+                    self._requested.append(part)
+                elif stream := self.streams.get(part.stream_id):
+                    yield from self.event_to_child(stream, part)
+            elif kind is SendHttp:
+                target = self.connections[command.connection]  # type: ignore[attr-defined]
+                yield from self.event_to_child(target, command.event)  # type: ignore[attr-defined]
+            elif kind is commands.SendData:
+                yield command
+            else:
+                yield from self._carry_out(child, command)
+
+    def _carry_out(self, child: Layer | HttpStream, command: commands.Command) -> Commands:
+        if command.blocking or isinstance(command, commands.RequestWakeup):
+            self.command_sources[command] = child
+        if isinstance(command, DropStream):
+            self.streams.pop(command.stream_id, None)
+        elif isinstance(command, GetHttpConnection):
+            yield from self.get_connection(command)
+        elif isinstance(command, RegisterHttpConnection):
+            yield from self.register_connection(command)
+        elif isinstance(command, commands.OpenConnection):
+            self.connections[command.connection] = child
+            yield command
+        elif not (isinstance(command, commands.StartHook) and is_own(child)):
+            # A hook of our own streams runs already.
+            yield command
 
     def _speaks_http1(self) -> bool:
         return self.context.client.alpn in (None, b"", b"http/1.1", b"http/1.0")
 
-    def _is_ours(self, request: http.Request | None) -> bool:
-        if self._all_ours or request is None:
-            return self._all_ours
-        return self.policy.claim(self.context, request) is not None
-
     def make_stream(self, stream_id: int) -> Commands:
-        stream = RelayStream(self.context.fork(), stream_id, self.policy)
+        stream = RelayStream(self.context.fork(), stream_id, self.policy, self._hooks)
+        stream.take_over = self._take_over
         self.streams[stream_id] = stream
         yield from self.event_to_child(stream, events.Start())
 
@@ -131,7 +173,7 @@ class RelayHttpLayer(HttpLayer):
         later request on this client connection; here each request tries anew.
         """
         stream = self.command_sources.get(event)
-        if event.via or not (isinstance(stream, RelayStream) and stream.ours):
+        if stream is None or not is_own(stream):
             yield from super().get_connection(event, reuse=reuse)
             return
         if self._timer is None:
@@ -163,10 +205,13 @@ class RelayHttpLayer(HttpLayer):
         context = self.context.fork()
         server = context.server = Server(address=event.address)
         stack = LayerStack()
+        if event.via:
+            server.via = event.via
+            stack /= HttpUpstreamProxy.make(context, True)
         if event.tls:
             server.sni = event.address[0]
             stack /= ServerTLSLayer(context)
-        stack /= RelayHttpClient(context)
+        stack /= RelayHttpClient(context, self._pass_on)
         self.connections[server] = stack[0]
         self.waiting_for_establishment[server].append(event)
         yield from self.event_to_child(stack[0], events.Start())
@@ -205,21 +250,14 @@ class RelayHttpLayer(HttpLayer):
         """The streams whose upstream owes them a word."""
         return [s for s in self.streams.values() if isinstance(s, RelayStream) and s.heard]
 
-    def _is_endless(self, event: events.DataReceived) -> bool:
-        """Whether a response head grows without end; mitmproxy would keep all of it."""
-        if event.connection.alpn == b"h2":
-            return False
-        for stream in self.streams.values():
-            if not isinstance(stream, RelayStream) or not stream.awaits_head:
-                continue
-            if stream.context.server is event.connection:
-                stream.head_size += len(event.data)
-                return stream.head_size > MAX_ANSWER_HEAD
-        return False
-
 
 MAX_JOINED = 1 << 16
 """Bytes from which on a write of its own costs less than copying."""
+
+
+def is_own(stream: Layer | HttpStream) -> TypeGuard[RelayStream]:
+    """Whether this is a stream, and the relay's."""
+    return isinstance(stream, RelayStream) and stream.ours
 
 
 def _join(target: Connection, pieces: list[bytes]) -> commands.SendData:
@@ -227,50 +265,3 @@ def _join(target: Connection, pieces: list[bytes]) -> commands.SendData:
     data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     pieces.clear()
     return commands.SendData(target, data)
-
-
-NEEDED = {
-    HttpStream: (
-        "state_wait_for_request_headers",
-        "state_done",
-        "state_errored",
-        "handle_protocol_error",
-        "check_killed",
-        "client_state",
-        "server_state",
-        "request_body_buf",
-        "response_body_buf",
-    ),
-    HttpLayer: (
-        "make_stream",
-        "get_connection",
-        "event_to_child",
-        "_handle_event",
-        "connections",
-        "streams",
-        "waiting_for_establishment",
-    ),
-    http.MessageData: ("__post_init__",),
-    AddonManager: ("lookup", "chain"),
-    ConnectionHandler: ("server_event", "timeout_watchdog", "max_conns", "transports", "layer"),
-    Http1Client: ("read_headers", "read_body", "response", "conn"),
-    Http1Server: ("send", "read_headers", "read_body", "done", "buf", "state", "conn"),
-}
-"""What the relay's layers override or use of mitmproxy's."""
-
-
-def check_internals() -> list[str]:
-    """What is needed of mitmproxy and not there any more, in words; empty where all is there."""
-    return [
-        f"{owner.__name__}.{name}"
-        for owner, names in NEEDED.items()
-        for name in names
-        if not hasattr(owner, name) and not re.search(rf"self\.{name}\b", _constructor(owner))
-    ]
-
-
-def _constructor(owner: type) -> str:
-    found = (vars(base).get("__init__") for base in owner.__mro__)
-    # A dataclass's constructor has no source; what it sets is on the class.
-    written = [f for f in found if inspect.isfunction(f) and f.__code__.co_filename != "<string>"]
-    return "".join(map(inspect.getsource, written))

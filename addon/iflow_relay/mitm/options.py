@@ -14,7 +14,7 @@ from mitmproxy.proxy import mode_specs
 
 from ..config import OPTIONS, ConfigError, parse_config
 from ..credential import is_loopback
-from .layer import check_internals
+from .internals import check_internals
 from .master import load_options, prepare_certificates
 from .relay import Relay
 
@@ -52,6 +52,9 @@ class RelayOptions:
         prepare_certificates(ctx.master)
 
     def configure(self, updated: set[str]) -> None:
+        # Reading an option of mitmproxy's copies it deeply: not once for every request.
+        self.relay.keeps_bodies = bool(ctx.options.store_streamed_bodies)
+        self.relay.checks_heads = bool(ctx.options.validate_inbound_headers)
         for name, value in NEEDED.items():
             if name in updated and getattr(ctx.options, name) != value:
                 raise OptionsError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mitmproxy import http
 from mitmproxy.proxy.context import Context
 
 from ..errors import RelayError
+from ..interception import Decision
+from ..next_proxy import Proxy
 
 
 class Policy(Protocol):
@@ -22,6 +24,26 @@ class Policy(Protocol):
     @property
     def max_body(self) -> int:
         """Bytes of a request body that are taken."""
+
+    @property
+    def keeps_bodies(self) -> bool:
+        """Whether streamed bodies are kept, for somebody to look at."""
+
+    @property
+    def checks_heads(self) -> bool:
+        """Whether request and response heads are held to the letter of HTTP."""
+
+    def decide(self, name: str | None) -> Decision:
+        """Whether a connection with this name is ours."""
+
+    def is_pinned(self, name: str) -> bool:
+        """Whether a virtual host has to be left alone, as its client trusts no other's word."""
+
+    def next_proxy(self, scheme: str, host: str, port: int) -> Proxy | None:
+        """The proxy that stands between this machine and a host, if one does."""
+
+    def count(self, what: Literal["tunnelled", "intercepted"]) -> None:
+        """Count a connection."""
 
     def claim(self, context: Context, request: http.Request) -> str | None:
         """How a request came to be ours (`reverse`, `proxy`); None where it is not."""

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.mode_specs import ReverseMode
 
-from ..catalog import ModelMap
+from ..catalog import ModelMap, name_more
 from ..config import OPTIONS, Config, parse_config
 from ..credential import Secret
 from ..dialects.chat import Usage
 from ..dialects.chat_stream import ChatStream
 from ..errors import RelayError, render_error_body
-from ..guard import host_of, is_virtual
 from ..headers import Fields, authorization, cors_fields, masked_authorization
+from ..interception import Decision, decide
 from ..library import Library
+from ..next_proxy import Proxy, read_route
 from ..routing import Route
 from ..session import Session, Upstream
+from .copies import headers_of, twin
 from .line import Line
 
 NOTHING_SAID = Usage()
@@ -76,9 +78,19 @@ class Relay:
         self.session = Session(self.config, os.environ)
         self.library = Library()
         self.line = Line(0)
+        self.keeps_bodies = False
+        self.checks_heads = True
         self.refused = False
         """Whether this start was refused, so that nobody should be greeted."""
         self.on_end: list[Callable[[Ended], None]] = []
+        self.route = read_route("none", {})
+        self.counts = {"tunnelled": 0, "intercepted": 0}
+        """Connections so far."""
+        self.refused_for: set[str] = set()
+        """Virtual hosts for which a client has not trusted our certificate."""
+        self.endpoint: str | None = None
+        self.proxy: str | None = None
+        """Where this relay listens, like `http://127.0.0.1:8080`; None where it does not."""
         self.calls: WeakKeyDictionary[http.HTTPFlow, Call] = WeakKeyDictionary()
         self.name = f"iflow-relay-{secrets.token_hex(4)}"
         """This process in `Via`: a request that carries it has come back to its sender."""
@@ -91,6 +103,13 @@ class Relay:
         if config.max_concurrency != before.max_concurrency:
             self.line = Line(config.max_concurrency)
         self.library.use(config.models)
+        self.find_way()
+
+    def find_way(self) -> None:
+        """Look for the proxy behind the relay; one that is the relay itself is none."""
+        own = {urlsplit(at).netloc for at in (self.endpoint, self.proxy) if at}
+        ports = frozenset(int(at.rpartition(":")[2]) for at in own)
+        self.route = read_route(self.config.next_proxy, os.environ).without(ports)
 
     # --- what the protocol layer asks --------------------------------------------------------
 
@@ -108,9 +127,27 @@ class Relay:
             return "reverse"
         if request.method == "CONNECT":
             return None
-        names = [request.host, context.client.sni, (context.server.address or ("",))[0]]
-        hosts = self.config.hosts
-        return "proxy" if any(is_virtual(host_of(n), hosts) for n in names if n) else None
+        if not request.host and context.server.address is None:
+            # In origin form, to a proxy: it is the relay itself that is asked.
+            return "reverse"
+        names = (request.host, context.client.sni, (context.server.address or ("",))[0])
+        return "proxy" if decide(names, self.config.hosts).intercepted else None
+
+    def decide(self, name: str | None) -> Decision:
+        """Whether a connection with this name is ours."""
+        return decide((name,), self.config.hosts)
+
+    def is_pinned(self, name: str) -> bool:
+        """Whether a virtual host is to be left alone, as a client of it has not trusted us."""
+        return self.config.pinned == "tunnel" and name in self.refused_for
+
+    def next_proxy(self, scheme: str, host: str, port: int) -> Proxy | None:
+        """The proxy that this machine's programs use on the way there."""
+        return self.route.to(scheme, host, port)
+
+    def count(self, what: Literal["tunnelled", "intercepted"]) -> None:
+        """Count a connection."""
+        self.counts[what] += 1
 
     def wire(self, flow: http.HTTPFlow) -> http.Request | None:
         """The flow's request with the real key in it, and only towards the upstream it is for."""
@@ -121,18 +158,16 @@ class Relay:
         base = call.upstream.base_url
         aimed = (request.scheme, request.host, request.port) == (base.scheme, base.host, base.port)
         fields = tuple(f for f in request.headers.fields if f[0].lower() != b"authorization")
-        # A shallow copy: mitmproxy's own checks every field again, which costs more than sending.
-        wire = copy.copy(request)
-        wire.data = copy.copy(request.data)
+        wire = twin(request)
         if not request.is_http2:
             wire.data.http_version = b"HTTP/1.1"
         key = call.upstream.key if aimed else None
-        wire.data.headers = http.Headers(fields + authorization(key))
+        wire.data.headers = headers_of(fields + authorization(key))
         return wire
 
     def render(self, error: RelayError, flow: http.HTTPFlow | None = None) -> http.Response:
         """An error as an answer, and a note of it on the flow."""
-        fields: Fields = ((b"Content-Type", b"application/json"),)
+        fields: Fields = ((b"Content-Type", b"application/json"), *error.fields)
         if flow is not None:
             flow.metadata["iflow.error"] = error.code
             call = self.calls.get(flow)
@@ -178,6 +213,15 @@ class Relay:
         kept = [f for f in flow.request.headers.fields if f[0].lower() != b"authorization"]
         key = call.upstream.key if call.upstream else None
         flow.request.headers = http.Headers((*kept, *self.shown_authorization(key)))
+
+    def reported(self, call: Call) -> str | None:
+        """The model that the answer is to name; None where it says so itself."""
+        wanted = self.config.report_model == "requested" and call.asked != call.run
+        return call.asked if wanted and call.asked else None
+
+    def with_names(self, entries: list[dict[str, Any]], call: Call) -> list[dict[str, Any]]:
+        """The catalog; for an app that believes to talk to OpenAI, with the names it looks for."""
+        return name_more(entries, self.config.model_map) if call.foreign_host else entries
 
     def model_map(self, upstream: Upstream) -> ModelMap:
         """How a model that was asked for becomes the one that runs."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 
 from mitmproxy import http
 
 from .. import __version__
 from ..catalog import render_models
 from ..dialects.chat import parse_chat
-from ..errors import InvalidRequest, LoopDetected, NotFound
-from ..guard import check_host, check_key, check_origin, host_of
+from ..errors import InvalidRequest, LoopDetected, NotFound, WebSocketRefused
+from ..guard import check_host, check_key, check_origin, host_of, is_virtual
 from ..headers import (
     authorization,
+    by_name,
     cors_fields,
     preflight_fields,
     presented_key,
@@ -22,8 +23,10 @@ from ..headers import (
     without_credentials,
 )
 from ..jsontext import to_json
+from ..pac import MEDIA_TYPE, render_pac
 from ..routing import Kind, Route, route, without_keys
 from ..session import Upstream
+from .copies import headers_of
 from .edge import HasRelay, closed_where_it_may_wait, refuse
 from .relay import Call
 
@@ -44,7 +47,7 @@ class RelayRoute(HasRelay):
         presented = presented_key(flow.request.headers.fields)
         kept = without_credentials(flow.request.headers.fields)
         if len(kept) < len(flow.request.headers.fields):
-            flow.request.headers = http.Headers(kept)
+            flow.request.headers = headers_of(kept)
         flow.request.path = without_keys(flow.request.path)
         try:
             if flow.is_replay:
@@ -60,35 +63,43 @@ class RelayRoute(HasRelay):
         if kind is Kind.HEALTH:
             self._answer_json(flow, call, self._health())
             return None
+        if kind is Kind.PAC:
+            self._answer_pac(flow)
+            return None
         upstream = self.relay.session.current()
+        given = by_name(flow.request.headers.fields)
         own = self.relay.library.own_list(upstream.base_url) if kind is Kind.MODELS else None
         if own is not None:
-            self._answer_json(flow, call, pick_model(own, call.route.model))
+            named = self.relay.with_names(own, call)
+            self._answer_json(flow, call, pick_model(named, call.route.model))
             return None
         if kind is Kind.CHAT:
-            self._read_chat(flow, call, upstream)
+            self._read_chat(flow, call, upstream, given)
         if kind is not Kind.MODELS:
             call.leave_line = self.relay.line.enter_now()
             if call.leave_line is None:
-                return self._wait_in_line(flow, call)
-        self._aim(flow, call, upstream)
+                return self._wait_in_line(flow, call, given)
+        self._aim(flow, call, upstream, given)
         return None
 
-    async def _wait_in_line(self, flow: http.HTTPFlow, call: Call) -> None:
+    async def _wait_in_line(
+        self, flow: http.HTTPFlow, call: Call, given: Mapping[str, str]
+    ) -> None:
         call.leave_line = await self.relay.line.enter()
-        self._aim(flow, call, self.relay.session.current())
+        self._aim(flow, call, self.relay.session.current(), given)
 
     def _admit(self, flow: http.HTTPFlow, call: Call, presented: str | None) -> None:
         """Check Host, Origin and key, in that order; raises what stands against the request."""
         request, config = flow.request, self.relay.config
-        authority = request.authority or request.headers.get("host")
+        given = by_name(request.headers.fields)
+        authority = request.authority or given.get("host")
         check_host(authority, config.hosts, any_address=bool(config.local_keys))
-        origin = request.headers.get("origin")
+        origin = given.get("origin")
         check_origin(origin, config.cors_origins)
         call.origin = origin
-        flow.metadata["iflow.client"] = request.headers.get("user-agent", "")[:200]
+        flow.metadata["iflow.client"] = given.get("user-agent", "")[:200]
         host = host_of(authority or "")
-        call.foreign_host = flow.metadata["iflow.listener"] == "proxy" and host != OWN_HOST
+        call.foreign_host = host != OWN_HOST and is_virtual(host, config.hosts)
         flow.metadata["iflow.host"] = host
         if request.method == "OPTIONS":
             self._answer_preflight(flow, origin)
@@ -96,9 +107,11 @@ class RelayRoute(HasRelay):
         call.route = route(request.method, request.path)
         flow.metadata["iflow.route"] = call.route.kind.value
         flow.metadata["iflow.path"] = request.path
-        if call.route.kind is not Kind.HEALTH:
+        if "websocket" in given.get("upgrade", "").lower():
+            raise WebSocketRefused("There are no WebSockets here: use the same API over HTTP.")
+        if call.route.kind not in (Kind.HEALTH, Kind.PAC):
             check_key(presented, config.local_keys)
-        if self.relay.name in request.headers.get("via", ""):
+        if self.relay.name in given.get("via", ""):
             raise LoopDetected("This request has come back to its sender: check baseUrl.")
 
     def _answer_preflight(self, flow: http.HTTPFlow, origin: str | None) -> None:
@@ -118,10 +131,29 @@ class RelayRoute(HasRelay):
             "service": "iflow-relay",
             "version": __version__,
             "iflow_logged_in": session.is_logged_in,
+            "instance": self.relay.name,
+            "proxy": self.relay.proxy,
+            "connections": self.relay.counts,
         }
 
-    def _read_chat(self, flow: http.HTTPFlow, call: Call, upstream: Upstream) -> None:
-        if flow.request.headers.get("content-encoding", "identity") != "identity":
+    def _answer_pac(self, flow: http.HTTPFlow) -> None:
+        """The PAC file, with the proxy by the name that the relay was reached by."""
+        if self.relay.proxy is None:
+            raise NotFound("This relay is no proxy: start `iflow-relay intercept`.")
+        port = self.relay.proxy.rpartition(":")[2]
+        host = str(flow.metadata["iflow.host"])
+        if is_virtual(host, self.relay.config.hosts):
+            host = "127.0.0.1"
+        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        text = render_pac(self.relay.config.hosts, authority)
+        # What it says changes with the options and with the relay's port.
+        fields = ((b"Content-Type", MEDIA_TYPE.encode()), (b"Cache-Control", b"no-cache"))
+        flow.response = http.Response.make(200, text, fields)
+
+    def _read_chat(
+        self, flow: http.HTTPFlow, call: Call, upstream: Upstream, given: Mapping[str, str]
+    ) -> None:
+        if given.get("content-encoding", "identity") != "identity":
             raise InvalidRequest("The request body is compressed: send it as it is.")
         chat = parse_chat(flow.request.raw_content or b"")
         call.asked, call.stream = chat.model, chat.stream
@@ -134,12 +166,12 @@ class RelayRoute(HasRelay):
         if call.run != call.asked:
             flow.request.raw_content = chat.with_model(call.run)
 
-    def _aim(self, flow: http.HTTPFlow, call: Call, upstream: Upstream) -> None:
+    def _aim(
+        self, flow: http.HTTPFlow, call: Call, upstream: Upstream, given: Mapping[str, str]
+    ) -> None:
         """Point the request at the upstream; the key itself is added on the wire alone."""
         request, base, data = flow.request, upstream.base_url, flow.request.data
-        agent = user_agent(
-            self.relay.config.user_agent, base, request.headers.get("user-agent", "")
-        )
+        agent = user_agent(self.relay.config.user_agent, base, given.get("user-agent", ""))
         has_body = bool(request.raw_content) or request.method in ("POST", "PUT", "PATCH")
         fields = request_fields(
             request.headers.fields,
@@ -156,7 +188,7 @@ class RelayRoute(HasRelay):
             fields = (*(f for f in fields if f[0].lower() != b"content-type"), JSON)
         # A replay runs through mitmproxy's own layer, which sends the flow as it stands.
         shown = authorization if flow.is_replay else self.relay.shown_authorization
-        data.headers = http.Headers(fields + shown(upstream.key))
+        data.headers = headers_of(fields + shown(upstream.key))
         call.upstream = upstream
 
 

@@ -10,11 +10,13 @@ from .relay import Relay
 from .report import RelayReport
 
 
-def serve(mode: str, sets: Sequence[str], *, greet: Callable[[str], str], lines: bool) -> None:
+def serve(
+    modes: Sequence[str], sets: Sequence[str], *, greet: Callable[[str], str], lines: bool
+) -> None:
     """Serve until SIGINT or SIGTERM; raises ValueError where an option is wrong.
 
     `greet` gets the base URL once somebody listens there and gives what to print.
     """
     relay = Relay()
     report = RelayReport(relay, greet=greet, lines=lines)
-    run({"mode": [mode]}, sets, [*make_addons(relay), report])
+    run({"mode": list(modes)}, sets, [*make_addons(relay), report])

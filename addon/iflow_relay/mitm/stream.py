@@ -9,11 +9,12 @@ Rules:
 
 from __future__ import annotations
 
-import copy
 import time
+from collections.abc import Mapping
 
 from mitmproxy import http
 from mitmproxy.flow import Error
+from mitmproxy.net.server_spec import ServerSpec
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
@@ -46,11 +47,12 @@ from ..errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
+from ..headers import by_name
 from .answering import AnsweringStream, Commands
+from .copies import twin
+from .hooks import HooksAtOnce
+from .http1_upstream import ENDLESS_HEAD
 from .policy import Policy
-
-MAX_ANSWER_HEAD = 256 << 10
-"""Bytes of an upstream's response head: more is an attack on memory, or no HTTP."""
 
 
 class UpstreamSilent(ResponseProtocolError):
@@ -60,46 +62,54 @@ class UpstreamSilent(ResponseProtocolError):
 class RelayStream(AnsweringStream):
     """One request that may be ours, and its answer."""
 
-    ours = False
     connecting_took_too_long = False
 
-    def __init__(self, context: Context, stream_id: int, policy: Policy) -> None:
+    def __init__(
+        self, context: Context, stream_id: int, policy: Policy, hooks: HooksAtOnce
+    ) -> None:
         super().__init__(context, stream_id)
         self.policy = policy
+        self.hooks = hooks
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         listener = self.policy.claim(self.context, event.request)
-        if listener is None:
+        if listener is None and event.request.method == "CONNECT":
             yield from super().state_wait_for_request_headers(event)
             return
         self.ours = True
         flow = self.flow = http.HTTPFlow(self.context.client, self.context.server)
         # A copy: mitmproxy's HTTP/1 server still reads version and Connection of the original.
-        flow.request = copy.copy(event.request)
-        flow.request.data = copy.copy(event.request.data)
-        flow.metadata["iflow.listener"] = listener
+        flow.request = twin(event.request)
+        flow.metadata["iflow.listener"] = listener or ""
         flow.live = True
-        if error := self._check_head(event):
+        given = by_name(event.request.headers.fields)
+        if error := self._check_head(event, given):
             yield from self._refuse(error)
             return
         self._name_destination()
-        yield HttpRequestHeadersHook(flow)
+        yield from self.hook(HttpRequestHeadersHook)
         if (yield from self.check_killed(True)):
             return
-        if flow.request.headers.pop("expect", "").lower() == "100-continue" and not flow.response:
-            go_on = http.Response.make(100)
-            go_on.headers.clear()
-            yield SendHttp(ResponseHeaders(self.stream_id, go_on), self.context.client)
+        if "expect" in given:
+            yield from self._ask_for_the_body()
         self.client_state = self._state_body
         self.server_state = self._state_nothing
 
-    def _check_head(self, event: RequestHeaders) -> RelayError | None:
+    def _ask_for_the_body(self) -> Commands:
+        expected = self.flow.request.headers.pop("expect", "")
+        if expected.lower() == "100-continue" and not self.flow.response:
+            go_on = http.Response.make(100)
+            go_on.headers.clear()
+            yield SendHttp(ResponseHeaders(self.stream_id, go_on), self.context.client)
+
+    def _check_head(self, event: RequestHeaders, given: Mapping[str, str]) -> RelayError | None:
         request = event.request
-        options = self.context.options
-        message = validate_request(HTTPMode.transparent, request, options.validate_inbound_headers)
+        if not self.flow.metadata["iflow.listener"]:
+            return InvalidHttp(f"{request.host} is no virtual host: ask for a tunnel by CONNECT.")
+        message = validate_request(HTTPMode.transparent, request, self.policy.checks_heads)
         if message:
             return InvalidHttp(f"This is no request that can be passed on: {message}")
-        length = request.headers.get("content-length", "")
+        length = given.get("content-length", "")
         if length.isdigit() and int(length) > self.policy.max_body:
             return self._too_large()
         return None
@@ -124,7 +134,7 @@ class RelayStream(AnsweringStream):
 
     def _refuse(self, error: RelayError) -> Commands:
         """Answer before the body has come, and let the rest of it run into nothing."""
-        yield HttpRequestHeadersHook(self.flow)
+        yield from self.hook(HttpRequestHeadersHook)
         self.flow.response = self.policy.render(error, self.flow)
         framed = not isinstance(error, InvalidHttp)
         if not framed or self.flow.request.headers.get("expect"):
@@ -159,12 +169,12 @@ class RelayStream(AnsweringStream):
         flow.request.data.content = bytes(self.request_body_buf)
         self.request_body_buf.clear()
         self.client_state = self.state_done
-        yield HttpRequestHook(flow)
+        yield from self.hook(HttpRequestHook)
         if (yield from self.check_killed(True)):
             return
         if flow.response:
             flow.response.timestamp_start = time.time()
-            yield HttpResponseHeadersHook(flow)
+            yield from self.hook(HttpResponseHeadersHook)
             if not (yield from self.check_killed(True)):
                 yield from self._send_whole_answer()
         elif wire := self.policy.wire(flow):
@@ -174,7 +184,7 @@ class RelayStream(AnsweringStream):
 
     def _forward(self, wire: http.Request) -> Commands:
         connection, error = yield GetHttpConnection(
-            (wire.host, wire.port), wire.scheme == "https", self.flow.server_conn.via, "tcp"
+            (wire.host, wire.port), wire.scheme == "https", self._find_way(wire), "tcp"
         )
         if self.connecting_took_too_long:
             error = f"no connection within {self.policy.connect_timeout:g} seconds"
@@ -189,15 +199,21 @@ class RelayStream(AnsweringStream):
         self.context.server = self.flow.server_conn = connection
         if (yield from self.check_killed(True)):
             return
-        self.talking = self.awaits_head = True
+        self.talking = True
         self.heard = time.monotonic()
-        self.head_size = 0
         self.server_state = self._state_answer_head
         content = self.flow.request.raw_content
         yield SendHttp(RequestHeaders(self.stream_id, wire, not content), connection)
         if content:
             yield SendHttp(RequestData(self.stream_id, content), connection)
         yield SendHttp(RequestEndOfMessage(self.stream_id), connection)
+
+    def _find_way(self, wire: http.Request) -> ServerSpec | None:
+        """The proxy on the way to the upstream, as mitmproxy writes it."""
+        if via := self.flow.server_conn.via:
+            return via
+        proxy = self.policy.next_proxy(wire.scheme, wire.host, wire.port)
+        return (proxy.scheme, (proxy.host, proxy.port)) if proxy else None
 
     def handle_protocol_error(
         self, event: RequestProtocolError | ResponseProtocolError
@@ -216,7 +232,7 @@ class RelayStream(AnsweringStream):
         self.client_state = self.state_errored
         if unfinished:
             self.flow.error = Error(message)
-            yield HttpErrorHook(self.flow)
+            yield from self.hook(HttpErrorHook)
         self.flow.live = False
         yield DropStream(self.stream_id)
 
@@ -235,7 +251,7 @@ class RelayStream(AnsweringStream):
         else:
             self._close_answer()
             self.flow.error = Error(error.message)
-            yield HttpErrorHook(self.flow)
+            yield from self.hook(HttpErrorHook)
             self.flow.live = False
             yield DropStream(self.stream_id)
             yield SendHttp(
@@ -247,8 +263,8 @@ class RelayStream(AnsweringStream):
         if isinstance(event, UpstreamSilent):
             return UpstreamTimeout(event.message)
         if self.server_state == self._state_answer_head:
-            if self.head_size > MAX_ANSWER_HEAD:
-                return UpstreamInvalid("The upstream's answer begins with a head without end.")
+            if event.message == ENDLESS_HEAD:
+                return UpstreamInvalid(ENDLESS_HEAD)
             if event.message.startswith(("Cannot parse", "unexpected server")):
                 return UpstreamInvalid("The upstream's answer is no HTTP. Check baseUrl.")
             return UpstreamUnreachable(

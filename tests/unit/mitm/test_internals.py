@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 
-from iflow_relay.mitm import layer
-from iflow_relay.mitm.layer import NEEDED, check_internals
+from iflow_relay.mitm import internals
+from iflow_relay.mitm.internals import NEEDED, check_internals
 
 
 def test_the_installed_mitmproxy_has_all_that_is_needed() -> None:
@@ -18,14 +18,14 @@ def test_the_installed_mitmproxy_has_all_that_is_needed() -> None:
 @pytest.mark.parametrize("name", ["no_such_method", "_state_of_the_art"])
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, owner: type, name: str) -> None:
     """The words say which class lacks what."""
-    monkeypatch.setitem(layer.NEEDED, owner, (*NEEDED[owner], name))
+    monkeypatch.setitem(internals.NEEDED, owner, (*NEEDED[owner], name))
     assert check_internals() == [f"{owner.__name__}.{name}"]
 
 
 def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """One start is enough to see it."""
-    monkeypatch.setitem(layer.NEEDED, HttpStream, ("nope",))
-    monkeypatch.setitem(layer.NEEDED, HttpLayer, ("make_stream", "neither"))
+    monkeypatch.setitem(internals.NEEDED, HttpStream, ("nope",))
+    monkeypatch.setitem(internals.NEEDED, HttpLayer, ("make_stream", "neither"))
     assert check_internals() == ["HttpStream.nope", "HttpLayer.neither"]
 
 
@@ -33,5 +33,5 @@ def test_an_attribute_that_begins_like_another_is_not_taken_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """`stream` is not there because `streams` is."""
-    monkeypatch.setitem(layer.NEEDED, HttpLayer, ("stream", "connection"))
+    monkeypatch.setitem(internals.NEEDED, HttpLayer, ("stream", "connection"))
     assert check_internals() == ["HttpLayer.stream", "HttpLayer.connection"]

@@ -1,0 +1,204 @@
+"""Where a connection to somewhere goes: tunnelled as it is, or opened because it is the relay's.
+
+Rules:
+1. Nothing is decrypted before the names are known: the host asked for and that of the ClientHello.
+2. A host that is not virtual is connected to before its client hears that the tunnel stands, so
+   that a server that cannot be reached is told as one, and one that speaks first is heard.
+3. An address without a name may be a virtual host's: nothing connects to it before its client has
+   said something that shows otherwise, or has kept silent for a while, as no client of TLS does.
+4. What is decided as tunnelled is spliced: its bytes go by no other layer any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from mitmproxy.connection import ConnectionState, Server
+from mitmproxy.net.tls import starts_like_tls_record
+from mitmproxy.proxy import commands, events, layer
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
+from mitmproxy.proxy.layers.tls import parse_client_hello
+from mitmproxy.proxy.tunnel import LayerStack
+
+from ..credential import is_address
+from ..interception import TUNNELLED, Decision
+from .policy import Policy
+
+Commands = layer.CommandGenerator[None]
+
+PATIENCE = 0.5
+"""Seconds for which the client of an address may be silent before its server may speak first."""
+
+MAX_HELLO = 64 << 10
+"""Bytes of a ClientHello: some sixteen times those of the largest that are seen."""
+
+Answer = Callable[[str | None], Commands]
+"""Tells the client that its tunnel stands, or why it does not."""
+
+TakeOver = Callable[[layer.Layer], None]
+"""Lets all further events of a client connection come straight to a layer."""
+
+
+def make_gate(
+    context: Context, policy: Policy, take_over: TakeOver, answer: Answer | None = None
+) -> layer.Layer:
+    """The layers for a connection to `context.server`, by way of another proxy where there is one.
+
+    `answer` is for a client that waits to hear of its tunnel.
+    """
+    server = context.server
+    assert server.address
+    stack = LayerStack()
+    host, port = server.address[:2]
+    if server.via is None and (proxy := policy.next_proxy("https", host, port)):
+        server.via = (proxy.scheme, (proxy.host, proxy.port))
+    if server.via:
+        stack /= HttpUpstreamProxy.make(context, True)
+    stack /= RelayGate(context, policy, lambda: take_over(stack[0]), answer)
+    return stack[0]
+
+
+class RelayGate(layer.Layer):
+    """One connection, from the question where to until it is spliced or handed on."""
+
+    def __init__(
+        self,
+        context: Context,
+        policy: Policy,
+        take_over: Callable[[], None],
+        answer: Answer | None,
+    ) -> None:
+        super().__init__(context)
+        self._policy = policy
+        self._take_over = take_over
+        self._answer = answer or self._close_unless_open
+        self._held = b""
+
+    def _handle_event(self, event: events.Event) -> Commands:
+        assert isinstance(event, events.Start)
+        assert self.context.server.address
+        self._handle_event = self._look  # type: ignore[method-assign]
+        host = self.context.server.address[0]
+        decision = self._policy.decide(host)
+        if decision.intercepted:
+            yield from self._answer(None)
+            yield from self._act_on(decision)
+        elif is_address(host):
+            yield from self._answer(None)
+            yield commands.RequestWakeup(PATIENCE)
+        else:
+            yield from self._open()
+
+    def _open(self) -> Commands:
+        """Connect, and say how that went."""
+        error = yield commands.OpenConnection(self.context.server)
+        if error:
+            self._handle_event = self._ignore  # type: ignore[method-assign]
+        yield from self._answer(error)
+
+    def _close_unless_open(self, error: str | None) -> Commands:
+        if error:
+            yield commands.CloseConnection(self.context.client)
+
+    def _look(self, event: events.Event) -> Commands:
+        """What comes before it is decided."""
+        if isinstance(event, events.Wakeup):
+            if not self._held and not self.context.server.connected:
+                yield from self._open_late()
+        elif isinstance(event, events.DataReceived):
+            if event.connection is self.context.client:
+                self._held += event.data
+                yield from self._judge()
+            else:
+                yield commands.SendData(self.context.client, event.data)
+        elif isinstance(event, events.ConnectionClosed):
+            self._handle_event = self._ignore  # type: ignore[method-assign]
+            yield from self._close_all()
+
+    def _judge(self) -> Commands:
+        decision = self._read_hello()
+        if decision is not None:
+            yield from self._act_on(decision)
+        elif len(self._held) > MAX_HELLO:
+            self._handle_event = self._ignore  # type: ignore[method-assign]
+            yield from self._close_all()
+
+    def _read_hello(self) -> Decision | None:
+        """What the client's first bytes say; None where that takes more of them."""
+        if len(self._held) < 3 and b"\x16\x03".startswith(self._held[:2]):
+            return None
+        if not starts_like_tls_record(self._held):
+            return TUNNELLED
+        try:
+            hello = parse_client_hello(self._held)
+        except ValueError:
+            return TUNNELLED
+        return self._policy.decide(hello.sni) if hello else None
+
+    def _act_on(self, decision: Decision) -> Commands:
+        if decision.intercepted and not self._policy.is_pinned(decision.name):
+            self._policy.count("intercepted")
+            yield from self._hand_on()
+        else:
+            yield from self._splice()
+
+    def _hand_on(self) -> Commands:
+        """It is the relay's: mitmproxy's own layers take it, and the server is left alone."""
+        if self.context.server.connected:
+            yield commands.CloseConnection(self.context.server)
+        context = self.context.fork()
+        context.server = Server(address=self.context.server.address)
+        inner = layer.NextLayer(context)
+        self._handle_event = lambda event: _quietly(inner.handle_event(event))  # type: ignore[method-assign]
+        yield from _quietly(inner.handle_event(events.Start()))
+        if self._held:
+            held = events.DataReceived(self.context.client, self._held)
+            yield from _quietly(inner.handle_event(held))
+
+    def _splice(self) -> Commands:
+        if not self.context.server.connected:
+            yield from self._open_late()
+            if not self.context.server.connected:
+                return
+        self._policy.count("tunnelled")
+        self._handle_event = self._pass  # type: ignore[method-assign]
+        if not self.context.client.tls_established:
+            self._take_over()
+        if self._held:
+            yield commands.SendData(self.context.server, self._held)
+            self._held = b""
+
+    def _open_late(self) -> Commands:
+        """Connect for a client that believes the tunnel to stand already."""
+        error = yield commands.OpenConnection(self.context.server)
+        if error:
+            self._handle_event = self._ignore  # type: ignore[method-assign]
+            yield commands.CloseConnection(self.context.client)
+
+    def _pass(self, event: events.Event) -> Commands:
+        client, server = self.context.client, self.context.server
+        if isinstance(event, events.DataReceived):
+            yield commands.SendData(server if event.connection is client else client, event.data)
+        elif isinstance(event, events.ConnectionClosed):
+            if (client.state | server.state) & ConnectionState.CAN_READ:
+                other = server if event.connection is client else client
+                yield commands.CloseTcpConnection(other, half_close=True)
+            else:
+                self._handle_event = self._ignore  # type: ignore[method-assign]
+                yield from self._close_all()
+
+    def _close_all(self) -> Commands:
+        for connection in (self.context.server, self.context.client):
+            if connection.state is not ConnectionState.CLOSED:
+                yield commands.CloseConnection(connection)
+
+    def _ignore(self, event: events.Event) -> Commands:
+        yield from ()
+
+
+def _quietly(produced: Iterator[commands.Command]) -> Commands:
+    """Without mitmproxy's line for each handshake that fails: the relay says it once."""
+    for command in produced:
+        if not (isinstance(command, commands.Log) and "TLS handshake failed" in command.message):
+            yield command

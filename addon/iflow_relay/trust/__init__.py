@@ -1,0 +1,1 @@
+"""Trust in mitmproxy's certificates: the authority, the bundle, and the stores of this machine."""
