@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mitmproxy import exceptions, hooks, http, master, optmanager
@@ -21,7 +22,9 @@ from mitmproxy.addons.proxyserver import Proxyserver
 from mitmproxy.addons.tlsconfig import TlsConfig
 from mitmproxy.flow import Flow
 from mitmproxy.options import Options
+from mitmproxy.proxy import mode_specs
 
+from .authority import ensure_authority
 from .hooks import HookTable
 
 
@@ -86,6 +89,10 @@ def run(options: Mapping[str, Any], sets: Sequence[str], addons: Sequence[object
 
 async def _run(options: Mapping[str, Any], sets: Sequence[str], addons: Sequence[object]) -> None:
     opts = Options()
+    texts = dict(text.split("=", 1) for text in sets if "=" in text)
+    # Before any addon hears of it: mitmproxy's own would only print a traceback.
+    confdir = texts.get("confdir", opts.confdir)
+    check_authority(confdir, options["mode"], texts.get("cert_passphrase"))
     relay_master = RelayMaster(opts, addons)
     load_options(opts, options, sets)
     prepare_certificates(relay_master)
@@ -101,14 +108,28 @@ async def _run(options: Mapping[str, Any], sets: Sequence[str], addons: Sequence
 
 
 def prepare_certificates(owner: master.Master) -> None:
-    """Have the certificate authority before anybody can call.
+    """Have the certificate authority before anybody can call; raises AuthorityError in words.
 
     mitmproxy makes it once it listens already; a request that comes before that fails, and with it
     the start.
     """
     tls = owner.addons.get("tlsconfig")
-    if tls is not None and tls.certstore is None:
+    if tls is None:
+        return
+    check_authority(owner.options.confdir, owner.options.mode, owner.options.cert_passphrase)
+    if tls.certstore is None:
         tls.configure({"confdir"})
+
+
+def check_authority(confdir: str, modes: Sequence[str], passphrase: str | None) -> None:
+    """Make the certificate authority where there is none; raises AuthorityError in words.
+
+    One that is no good is of no matter to an endpoint without TLS, and one with a passphrase is for
+    mitmproxy itself to judge.
+    """
+    specs = map(mode_specs.ProxyMode.parse, modes)
+    if not passphrase and not all(isinstance(spec, mode_specs.ReverseMode) for spec in specs):
+        ensure_authority(Path(confdir))
 
 
 def load_options(opts: Options, options: Mapping[str, Any], sets: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from mitmproxy.proxy import mode_specs
 
 from ..config import OPTIONS, ConfigError, parse_config
 from ..credential import is_loopback
+from ..trust.authority import AuthorityError
 from .internals import check_internals
 from .master import load_options, prepare_certificates
 from .relay import Relay
@@ -49,7 +50,10 @@ class RelayOptions:
             loader.add_option(option.name, option.type, option.default, option.help)
         _convert_values()
         ctx.options.update(**NEEDED)
-        prepare_certificates(ctx.master)
+        try:
+            prepare_certificates(ctx.master)
+        except AuthorityError as error:
+            logger.error("%s", error)
 
     def configure(self, updated: set[str]) -> None:
         # Reading an option of mitmproxy's copies it deeply: not once for every request.
