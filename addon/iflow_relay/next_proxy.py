@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from .credential import Secret, is_loopback
+from .credential import Secret, is_address, is_loopback
 
 AUTO = "environment"
 NONE = "none"
@@ -64,7 +64,7 @@ class Route(NamedTuple):
     def to(self, scheme: str, host: str, port: int) -> Proxy | None:
         """The proxy on the way there; None where the way is direct."""
         proxy = self.proxies.get(scheme)
-        if proxy is None or is_loopback(host) or self._is_direct(host.lower(), port):
+        if proxy is None or is_loopback(host) or self._is_direct(host, port):
             return None
         return proxy
 
@@ -78,7 +78,8 @@ class Route(NamedTuple):
         return Route(kept, self.direct)
 
     def _is_direct(self, host: str, port: int) -> bool:
-        return any(_covers(rule, host, port) for rule in self.direct)
+        name = host.lower().rstrip(".")
+        return any(_covers(rule, name, port) for rule in self.direct)
 
 
 def read_route(option: str, environ: Mapping[str, str]) -> Route:
@@ -107,13 +108,15 @@ def _covers(rule: str, host: str, port: int) -> bool:
     if rule == "*":
         return True
     name, _, number = rule.rpartition(":")
-    if name and ":" not in name and number.isdecimal():
+    if name and (":" not in name or name.endswith("]")) and number.isdecimal():
         if int(number) != port:
             return False
         rule = name
-    try:
-        return ipaddress.ip_address(host) in ipaddress.ip_network(rule.strip("[]"), strict=False)
-    except ValueError:
-        pass
+    if is_address(host):
+        try:
+            network = ipaddress.ip_network(rule.strip("[]"), strict=False)
+        except ValueError:
+            return False
+        return ipaddress.ip_address(host) in network
     name = rule.removeprefix("*").lstrip(".").rstrip(".")
     return bool(name) and (host == name or host.endswith(f".{name}"))

@@ -7,9 +7,11 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pytest
+from tests.e2e.certificates import make_site
+from tests.e2e.machine import Machine
 from tests.e2e.programs import (
     ADDON,
     Program,
@@ -20,6 +22,7 @@ from tests.e2e.programs import (
     wait_until,
 )
 from tests.e2e.servers import Demo, Stub, stub
+from tests.e2e.site import NAME, FileSite
 
 from iflow_relay import demo as demo_package
 
@@ -225,3 +228,77 @@ def starter(tmp_path: Path, demo: Demo, decoy: Stub, authority: Path) -> Iterato
 def start_relay(starter: Starter) -> StartRelay:
     """Starts a relay with options of the test's own, in front of the demo upstream."""
     return starter.start
+
+
+class Sinkhole(NamedTuple):
+    """Stands where api.openai.com would be, and can prove who it is."""
+
+    stub: Stub
+    authority: Path
+
+
+@pytest.fixture(scope="session")
+def common_sinkhole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sinkhole]:
+    """The one that nobody may ever connect to."""
+    site = make_site(tmp_path_factory.mktemp("sinkhole"), "api.openai.com")
+    with stub(tls=site.context) as server:
+        yield Sinkhole(server, site.authority)
+        assert server.connections == 0
+
+
+@pytest.fixture
+def sinkhole(common_sinkhole: Sinkhole) -> Iterator[Sinkhole]:
+    """The same; the test fails in which somebody connects."""
+    before = common_sinkhole.stub.connections
+    yield common_sinkhole
+    assert common_sinkhole.stub.connections == before, "api.openai.com was called"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileSite]:
+    """A web site that is nobody's virtual host."""
+    server = FileSite(tmp_path_factory.mktemp("site"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def machine(starter: Starter, demo: Demo, sinkhole: Sinkhole, site: FileSite) -> Machine:
+    """A home without a relay, whose programs find the sinkhole at api.openai.com."""
+    return make_machine(starter, demo, sinkhole, site)
+
+
+class Served(NamedTuple):
+    """A home in which a relay runs."""
+
+    machine: Machine
+    relay: Relay
+
+
+@pytest.fixture(scope="session")
+def common_served(
+    lasting: Starter, demo: Demo, common_sinkhole: Sinkhole, site: FileSite
+) -> Served:
+    """The one of most tests."""
+    machine = make_machine(lasting, demo, common_sinkhole, site)
+    return Served(machine, lasting.keep(machine.intercept(*sets(LIKE_IFLOW))))
+
+
+@pytest.fixture
+def served(common_served: Served, sinkhole: Sinkhole, demo: Demo) -> Iterator[Served]:
+    """A home in which `iflow-relay intercept` runs, in front of the demo upstream."""
+    demo.clear()
+    yield common_served
+    common_served.machine.write_settings()
+    common_served.relay.check_log()
+
+
+def make_machine(starter: Starter, demo: Demo, sinkhole: Sinkhole, site: FileSite) -> Machine:
+    """A home of its own."""
+    names = {"api.openai.com": sinkhole.stub.port, NAME: site.port}
+    return Machine(starter.make_home(), demo.base_url, names)
+
+
+def sets(options: Sequence[str]) -> list[str]:
+    """Options as the commands take them."""
+    return [word for option in options for word in ("--set", option)]

@@ -7,12 +7,14 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..config import Config, parse_config
-from ..session import Session
+
+if TYPE_CHECKING:
+    from ..session import Session  # it brings pydantic, which most commands can do without
 
 set_option = click.option(
     "--set", "sets", multiple=True, metavar="NAME=VALUE", help="Set an option; may be repeated."

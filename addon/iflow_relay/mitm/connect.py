@@ -23,7 +23,6 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
 from ..credential import is_loopback
-from ..guard import host_of
 from ..interception import decide
 from .gate import TakeOver, make_gate
 from .hooks import HooksAtOnce, HookTable
@@ -88,6 +87,16 @@ def explain_refusal(name: str, error: str, *, tunnel: bool) -> str:
     )
 
 
+def is_distrust(error: str, *, strictly: bool) -> bool:
+    """Whether mitmproxy's words for a handshake that failed blame the certificate.
+
+    A client that just left has perhaps only changed its mind: that sends nobody's later requests to
+    the original host.
+    """
+    left = error.startswith("The client disconnected")
+    return error.startswith("The client ") and not (strictly and left)
+
+
 class RelayConnect:
     """Connections, before there is a request."""
 
@@ -110,7 +119,8 @@ class RelayConnect:
     def _gate(self, handler: ConnectionHandler) -> None:
         """Look at a connection's names before mitmproxy does, where no CONNECT tells them."""
         gated = GATED.get(type(handler.layer))
-        if gated is not None:
+        # Names in QUIC are read by mitmproxy's own layers, which then ask `tls_clienthello`.
+        if gated is not None and handler.client.transport_protocol == "tcp":
             context = handler.layer.context
             context.layers.remove(handler.layer)
             handler.layer = gated(context, self.relay, partial(setattr, handler, "layer"))
@@ -132,12 +142,14 @@ class RelayConnect:
 
     def tls_failed_client(self, data: TlsData) -> None:
         """Say once for each host that its client hung up on our certificate, and what helps."""
-        name = host_of(data.conn.sni or (data.context.server.address or ("",))[0])
-        if not name or name in self.relay.refused_for:
+        names = (data.conn.sni, (data.context.server.address or ("",))[0])
+        name = decide(names, self.relay.config.hosts).name
+        tunnel = self.relay.config.pinned == "tunnel"
+        error = data.conn.error or ""
+        if not name or name in self.relay.refused_for or not is_distrust(error, strictly=tunnel):
             return
         self.relay.refused_for.add(name)
-        tunnel = self.relay.config.pinned == "tunnel"
-        logger.warning("%s", explain_refusal(name, data.conn.error or "", tunnel=tunnel))
+        logger.warning("%s", explain_refusal(name, error, tunnel=tunnel))
 
     def http_connect_upstream(self, flow: HTTPFlow) -> None:
         """Log in at the proxy behind the relay."""

@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from mitmproxy.connection import ConnectionState, Server
+from mitmproxy.net.check import is_valid_host
+from mitmproxy.net.server_spec import ServerSpec
 from mitmproxy.net.tls import starts_like_tls_record
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
@@ -51,11 +53,12 @@ def make_gate(
     assert server.address
     stack = LayerStack()
     host, port = server.address[:2]
-    if server.via is None and (proxy := policy.next_proxy("https", host, port)):
+    given = server.via
+    if given is None and (proxy := policy.next_proxy("https", host, port)):
         server.via = (proxy.scheme, (proxy.host, proxy.port))
     if server.via:
         stack /= HttpUpstreamProxy.make(context, True)
-    stack /= RelayGate(context, policy, lambda: take_over(stack[0]), answer)
+    stack /= RelayGate(context, policy, lambda: take_over(stack[0]), answer, given)
     return stack[0]
 
 
@@ -68,12 +71,16 @@ class RelayGate(layer.Layer):
         policy: Policy,
         take_over: Callable[[], None],
         answer: Answer | None,
+        given: ServerSpec | None,
     ) -> None:
         super().__init__(context)
         self._policy = policy
         self._take_over = take_over
         self._answer = answer or self._close_unless_open
+        self._given = given
+        """The proxy that `--mode upstream:` names; the relay's own calls go through it as well."""
         self._held = b""
+        self._patience = commands.RequestWakeup(PATIENCE)
 
     def _handle_event(self, event: events.Event) -> Commands:
         assert isinstance(event, events.Start)
@@ -86,16 +93,21 @@ class RelayGate(layer.Layer):
             yield from self._act_on(decision)
         elif is_address(host):
             yield from self._answer(None)
-            yield commands.RequestWakeup(PATIENCE)
+            yield self._patience
         else:
-            yield from self._open()
+            yield from self._open(self._answer)
 
-    def _open(self) -> Commands:
+    def _open(self, answer: Answer) -> Commands:
         """Connect, and say how that went."""
-        error = yield commands.OpenConnection(self.context.server)
+        server = self.context.server
+        assert server.address
+        # mitmproxy's connection would never hear that a name cannot be looked up.
+        error: str | None = "this is no host name"
+        if is_valid_host(server.address[0]):
+            error = yield commands.OpenConnection(server)
         if error:
             self._handle_event = self._ignore  # type: ignore[method-assign]
-        yield from self._answer(error)
+        yield from answer(error)
 
     def _close_unless_open(self, error: str | None) -> Commands:
         if error:
@@ -105,7 +117,7 @@ class RelayGate(layer.Layer):
         """What comes before it is decided."""
         if isinstance(event, events.Wakeup):
             if not self._held and not self.context.server.connected:
-                yield from self._open_late()
+                yield from self._open(self._close_unless_open)
         elif isinstance(event, events.DataReceived):
             if event.connection is self.context.client:
                 self._held += event.data
@@ -113,16 +125,19 @@ class RelayGate(layer.Layer):
             else:
                 yield commands.SendData(self.context.client, event.data)
         elif isinstance(event, events.ConnectionClosed):
-            self._handle_event = self._ignore  # type: ignore[method-assign]
-            yield from self._close_all()
+            if self._held or self.context.server.state is ConnectionState.CLOSED:
+                yield from self._end()
+            else:
+                # Whoever goes on talking to one who has hung up does not begin with TLS.
+                yield from self._begin_to_pass()
+                yield from self._pass(event)
 
     def _judge(self) -> Commands:
         decision = self._read_hello()
         if decision is not None:
             yield from self._act_on(decision)
         elif len(self._held) > MAX_HELLO:
-            self._handle_event = self._ignore  # type: ignore[method-assign]
-            yield from self._close_all()
+            yield from self._end()
 
     def _read_hello(self) -> Decision | None:
         """What the client's first bytes say; None where that takes more of them."""
@@ -149,18 +164,28 @@ class RelayGate(layer.Layer):
             yield commands.CloseConnection(self.context.server)
         context = self.context.fork()
         context.server = Server(address=self.context.server.address)
+        context.server.via = self._given
         inner = layer.NextLayer(context)
-        self._handle_event = lambda event: _quietly(inner.handle_event(event))  # type: ignore[method-assign]
-        yield from _quietly(inner.handle_event(events.Start()))
+        self._handle_event = lambda event: self._pass_in(inner, event)  # type: ignore[method-assign]
+        yield from self._pass_in(inner, events.Start())
         if self._held:
             held = events.DataReceived(self.context.client, self._held)
-            yield from _quietly(inner.handle_event(held))
+            yield from self._pass_in(inner, held)
+
+    def _pass_in(self, inner: layer.Layer, event: events.Event) -> Commands:
+        """What those layers have not asked for is kept from them: they would stumble over it."""
+        left = isinstance(event, events.ConnectionEvent) and event.connection is self.context.server
+        if not left and getattr(event, "command", None) is not self._patience:
+            yield from _quietly(inner.handle_event(event))
 
     def _splice(self) -> Commands:
         if not self.context.server.connected:
-            yield from self._open_late()
+            yield from self._open(self._close_unless_open)
             if not self.context.server.connected:
                 return
+        yield from self._begin_to_pass()
+
+    def _begin_to_pass(self) -> Commands:
         self._policy.count("tunnelled")
         self._handle_event = self._pass  # type: ignore[method-assign]
         if not self.context.client.tls_established:
@@ -168,13 +193,6 @@ class RelayGate(layer.Layer):
         if self._held:
             yield commands.SendData(self.context.server, self._held)
             self._held = b""
-
-    def _open_late(self) -> Commands:
-        """Connect for a client that believes the tunnel to stand already."""
-        error = yield commands.OpenConnection(self.context.server)
-        if error:
-            self._handle_event = self._ignore  # type: ignore[method-assign]
-            yield commands.CloseConnection(self.context.client)
 
     def _pass(self, event: events.Event) -> Commands:
         client, server = self.context.client, self.context.server
@@ -185,10 +203,10 @@ class RelayGate(layer.Layer):
                 other = server if event.connection is client else client
                 yield commands.CloseTcpConnection(other, half_close=True)
             else:
-                self._handle_event = self._ignore  # type: ignore[method-assign]
-                yield from self._close_all()
+                yield from self._end()
 
-    def _close_all(self) -> Commands:
+    def _end(self) -> Commands:
+        self._handle_event = self._ignore  # type: ignore[method-assign]
         for connection in (self.context.server, self.context.client):
             if connection.state is not ConnectionState.CLOSED:
                 yield commands.CloseConnection(connection)

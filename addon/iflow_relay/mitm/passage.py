@@ -9,7 +9,8 @@ from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 
-from ..framing import MAX_HEAD, Body, PlainRequest, parse_plain
+from ..credential import Secret
+from ..framing import MAX_HEAD, Body, PlainRequest, Upgrade, find_end, parse_plain
 from ..next_proxy import Proxy
 from .policy import Policy
 
@@ -24,8 +25,8 @@ def find_plain(data: bytes, policy: Policy) -> PlainRequest | None:
 
     Raises ValueError where it is one, but cannot be passed on.
     """
-    end = data.find(b"\r\n\r\n", 0, MAX_HEAD)
-    plain = parse_plain(data[: end + 4]) if end >= 0 else None
+    end = find_end(data)
+    plain = parse_plain(data[:end]) if end else None
     return plain if plain and not policy.decide(plain.host).intercepted else None
 
 
@@ -36,10 +37,12 @@ class RelayPassage(layer.Layer):
         super().__init__(context)
         self._policy = policy
         self._give_back = give_back
+        self._given_proxy = _given_proxy(context)
         self._held = b""
         self._body: Body | None = None
-        self._upgrading = False
+        self._upgrade: Upgrade | None = None
         self._raw = False
+        self._over = False
         self._aimed_at: tuple[str, int] | None = None
 
     def _handle_event(self, event: events.Event) -> Commands:
@@ -49,66 +52,80 @@ class RelayPassage(layer.Layer):
                 self._held += event.data
                 yield from self._pass_on()
             elif event.connection is server:
-                if self._upgrading:
-                    self._upgrading = False
-                    self._raw = event.data.startswith((b"HTTP/1.1 101", b"HTTP/1.0 101"))
-                yield commands.SendData(client, event.data)
-                if self._held:
-                    yield from self._pass_on()
-        elif isinstance(event, events.ConnectionClosed) and event.connection in (client, server):
-            yield from self._close(server)
-            yield from self._close(client)
+                yield from self._pass_back(event.data)
+        elif isinstance(event, events.ConnectionClosed):
+            if event.connection is client and server.connected:
+                # Who has said all may still be listening.
+                yield commands.CloseTcpConnection(server, half_close=True)
+            elif event.connection in (client, server):
+                yield from self._close(server)
+                yield from self._close(client)
+
+    def _pass_back(self, data: bytes) -> Commands:
+        yield commands.SendData(self.context.client, data)
+        if self._upgrade and (answer := self._upgrade.feed(data)) is not None:
+            self._upgrade = None
+            self._raw = answer
+            yield from self._pass_on()
 
     def _pass_on(self) -> Commands:
         """Send what can be sent of what the client has said."""
-        while self._held and not self._upgrading:
-            if self._raw:
+        while self._held:
+            if self._over:
+                data, self._held = self._held, b""
+                yield from self._give_back(data)
+            elif self._raw:
                 data, self._held = self._held, b""
                 yield commands.SendData(self.context.server, data)
             elif self._body:
-                try:
-                    data, self._held = self._body.take(self._held)
-                except ValueError as error:
-                    yield from self._refuse(400, str(error))
+                if not (yield from self._send_body(self._body)):
                     return
-                if data:
-                    yield commands.SendData(self.context.server, data)
-                if not self._body.ended:
-                    return
-                self._body = None
-            elif not (yield from self._begin()):
+            elif self._upgrade or not (yield from self._begin()):
                 return
+
+    def _send_body(self, body: Body) -> layer.CommandGenerator[bool]:
+        """Send what has come of it; False where it goes no further."""
+        try:
+            data, self._held = body.take(self._held)
+        except ValueError as error:
+            yield from self._refuse(400, str(error))
+            return False
+        if data:
+            yield commands.SendData(self.context.server, data)
+        if body.ended:
+            self._body = None
+        return body.ended
 
     def _begin(self) -> layer.CommandGenerator[bool]:
         """Begin with the next request; False where it is not to be passed on, or not yet."""
         self._held = self._held.lstrip(b"\r\n")
+        end = find_end(self._held)
         try:
             plain = find_plain(self._held, self._policy)
         except ValueError as error:
             yield from self._refuse(400, str(error))
             return False
         if plain is None:
-            yield from self._return()
+            yield from self._return(head_is_whole=end is not None)
             return False
-        proxy = self._policy.next_proxy("http", plain.host, plain.port)
+        proxy = self._given_proxy or self._policy.next_proxy("http", plain.host, plain.port)
         problem = yield from self._aim(plain, proxy)
         if problem:
             yield from self._refuse(502, f"{plain.host}:{plain.port} cannot be reached: {problem}")
             return False
-        length = self._held.index(b"\r\n\r\n") + 4
-        self._held = self._held[length:]
-        self._body = plain.body
-        self._upgrading = plain.upgrades
+        self._held = self._held[end:]
+        self._body = None if plain.body.ended else plain.body
+        self._upgrade = Upgrade() if plain.upgrades else None
         head = with_login(plain.proxy_head, proxy) if proxy else plain.head
         yield commands.SendData(self.context.server, head)
         return True
 
-    def _return(self) -> Commands:
+    def _return(self, *, head_is_whole: bool) -> Commands:
         """What comes now is no request for another host, or not all of its head."""
-        if b"\r\n\r\n" in self._held or len(self._held) > MAX_HEAD:
-            held, self._held = self._held, b""
+        if head_is_whole or len(self._held) > MAX_HEAD:
+            self._over = True
             yield from self._close(self.context.server)
-            yield from self._give_back(held)
+            yield from self._pass_on()
 
     def _aim(self, plain: PlainRequest, proxy: Proxy | None) -> layer.CommandGenerator[str | None]:
         """Have a connection to the request's host or to the proxy before it; what went wrong."""
@@ -146,10 +163,22 @@ def with_login(head: bytes, proxy: Proxy) -> bytes:
     """The head with what the proxy wants to know of who asks."""
     if proxy.login is None:
         return head
-    return head[:-2] + b"Proxy-Authorization: " + proxy_authorization(proxy) + b"\r\n\r\n"
+    line, _, rest = head.partition(b"\n")
+    return b"%b\nProxy-Authorization: %b\r\n%b" % (line, proxy_authorization(proxy), rest)
 
 
 def proxy_authorization(proxy: Proxy) -> bytes:
     """The value of `Proxy-Authorization` (RFC 7617)."""
     assert proxy.login
     return b"Basic " + base64.b64encode(proxy.login.reveal().encode())
+
+
+def _given_proxy(context: Context) -> Proxy | None:
+    """The proxy that `--mode upstream:` names, with what `upstream_auth` says."""
+    if context.server.via is None:
+        return None
+    scheme, (host, port) = context.server.via
+    options = context.options
+    login = options.upstream_auth if "upstream_auth" in options else None
+    assert scheme in ("http", "https")
+    return Proxy(scheme, host, port, Secret(login) if login else None)
