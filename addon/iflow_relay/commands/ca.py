@@ -21,7 +21,7 @@ store_option = click.option(
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
-@click.group()
+@click.group(short_help="Show the certificate authority, and have it trusted.")
 @click.option(
     "--confdir",
     type=click.Path(path_type=Path),

@@ -14,7 +14,7 @@ from ..shells import SHELLS, guess_shell, render_changes
 from .pointing import point_at, warn
 
 
-@click.command()
+@click.command(short_help="Print what sends a shell's programs here.")
 @click.option("--shell", type=click.Choice(list(SHELLS)), help="Whose words; else guessed.")
 @click.option("--unset", is_flag=True, help="Take it back.")
 def env(shell: str | None, unset: bool) -> None:

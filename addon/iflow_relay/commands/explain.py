@@ -18,7 +18,7 @@ from .common import json_option, print_json, read_config, set_option
 TUNNELLED = 1
 
 
-@click.command()
+@click.command(short_help="Say what would become of a URL.")
 @click.argument("url")
 @click.option("--method", default=None, help="GET, or POST where the address is one of chat.")
 @set_option

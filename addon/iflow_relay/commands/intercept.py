@@ -19,7 +19,7 @@ LOCAL_KERNEL = (6, 8)
 """The oldest Linux on which mitmproxy can capture a program's connections."""
 
 
-@click.command()
+@click.command(short_help="Be a proxy for apps that call api.openai.com.")
 @click.option(
     "--listen",
     default="127.0.0.1:8000",

@@ -27,7 +27,10 @@ FAILED = 125
 """The exit code where it is the relay that failed, as with `env` and `timeout`."""
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(
+    context_settings={"allow_interspersed_args": False},
+    short_help="Run one program with its calls to OpenAI answered.",
+)
 @click.option(
     "--host", "hosts", multiple=True, metavar="NAME", help="One more virtual host; may be repeated."
 )

@@ -22,7 +22,7 @@ def running_row(relay: Presence, health: dict[str, Any]) -> Row:
     return "running", ", ".join([*places, *([seen] if seen else [])]), f"process {relay.pid}"
 
 
-@click.command()
+@click.command(short_help="Show where requests would go, and what runs.")
 @set_option
 @json_option
 def status(sets: tuple[str, ...], as_json: bool) -> None:

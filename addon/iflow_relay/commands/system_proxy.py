@@ -39,7 +39,7 @@ class Target(NamedTuple):
     pid: int | None
 
 
-@click.group("system-proxy")
+@click.group("system-proxy", short_help="Set the PAC address in the desktop, or put it back.")
 def system_proxy() -> None:
     """Send the system's calls to the virtual hosts through the relay.
 
