@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import secrets
-import sys
 
 import click
 
 from ..console import render_interception
 from ..routing import parse_host_pattern
+from .capture import check_capture, watch_capture
 from .common import read_config
 from .private_relay import answer_for, find_free_port
 from .starting import Start, check_address, run_relay, start_options
-
-LOCAL_KERNEL = (6, 8)
-"""The oldest Linux on which mitmproxy can capture a program's connections."""
 
 
 @click.command(short_help="Be a proxy for apps that call api.openai.com.")
@@ -74,6 +69,7 @@ def intercept(
     start = start._replace(sets=(*start.sets, *add_hosts(start.sets, hosts)))
     if apps:
         check_capture()
+        watch_capture(verbose=verbose > 1)
     if private:
         # One listener that nobody else can have taken: a proxy answers as an endpoint, too.
         proxy = "127.0.0.1:0"
@@ -115,15 +111,3 @@ def add_hosts(sets: tuple[str, ...], hosts: tuple[str, ...]) -> tuple[str, ...]:
     new = [host for host in dict.fromkeys(added) if host not in there]
     given = any(text.startswith("iflow_hosts=") for text in sets)
     return tuple(f"iflow_hosts={host}" for host in (new if given else [*there, *new]))
-
-
-def check_capture() -> None:
-    """Raise ClickException where this system lets nobody capture a program's connections."""
-    if sys.platform == "linux":
-        release = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
-        if os.geteuid() != 0 or release < LOCAL_KERNEL:
-            raise click.ClickException(
-                "--app needs root and Linux 6.8 or newer; here it is "
-                f"{'root' if os.geteuid() == 0 else 'not root'} and Linux {platform.release()}. "
-                "`iflow-relay run -- PROGRAM` needs neither."
-            )
