@@ -13,6 +13,7 @@ from iflow_relay.catalog import (
     Model,
     ModelMap,
     Overlay,
+    name_more,
     parse_map_rule,
     parse_overlay,
     render_model,
@@ -192,3 +193,14 @@ def test_the_model_that_runs(asked: str, foreign: bool, run: str) -> None:
 def test_without_a_default_every_name_passes() -> None:
     """The upstream knows better than the relay what it has."""
     assert ModelMap().run("unknown", foreign_host=True) == "unknown"
+
+
+def test_names_that_a_rule_spells_out_are_listed() -> None:
+    """An app that looks for its own name finds it; patterns name nothing."""
+    rules = [parse_map_rule(text) for text in ("gpt-4o=glm-4.7", "gpt-3*=x", "o?=x", "m=other")]
+    entries: list[dict[str, object]] = [{"id": "m", "context_length": 5}, {"id": "glm-4.7"}]
+    named = name_more(entries, rules)
+    assert [entry["id"] for entry in named] == ["m", "glm-4.7", "gpt-4o"]
+    assert named[0] == {"id": "m", "context_length": 5}
+    assert named[2]["object"] == "model"
+    assert named[2]["description"] == "runs glm-4.7"

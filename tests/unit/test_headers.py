@@ -13,6 +13,7 @@ from iflow_relay.headers import (
     Fields,
     answer_fields,
     authorization,
+    by_name,
     cors_fields,
     masked_authorization,
     preflight_fields,
@@ -214,3 +215,9 @@ def test_a_preflight_allows_what_was_asked(requested: str, allowed: bytes) -> No
     assert fields[b"Access-Control-Allow-Headers"] == allowed
     assert b"POST" in fields[b"Access-Control-Allow-Methods"]
     assert fields[b"Access-Control-Allow-Origin"] == b"http://localhost"
+
+
+def test_values_are_found_by_name() -> None:
+    """In lower case; a field that comes again is joined (RFC 9110, section 5.3)."""
+    fields = ((b"Host", b"a"), (b"VIA", b"1.1 x"), (b"via", b"1.1 y"), (b"X", b"\xff\xc3\xa4"))
+    assert by_name(fields) == {"host": "a", "via": "1.1 x, 1.1 y", "x": "\udcff\u00e4"}

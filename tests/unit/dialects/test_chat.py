@@ -229,3 +229,19 @@ def test_an_error_in_a_request_is_one_of_the_clients() -> None:
     """It is answered with 400, never with a fault of the relay's own."""
     with pytest.raises(InvalidRequest):
         parse_chat(b'{"messages": {}}')
+
+
+@pytest.mark.parametrize(
+    ("body", "report", "expected"),
+    [
+        (b'{"model":"m","choices":[{}]}', "gpt", b'{"model": "gpt", "choices": [{}]}'),
+        (b'{"model": "gpt","choices":[{}]}', "gpt", b'{"model": "gpt","choices":[{}]}'),
+        (b'{"model": "m","choices":[{}]}', None, b'{"model": "m","choices":[{}]}'),
+        (b'{"choices": [{}]}', "gpt", b'{"choices": [{}]}'),
+    ],
+)
+def test_an_answer_names_the_model_that_it_is_to_report(
+    body: bytes, report: str | None, expected: bytes
+) -> None:
+    """Only where it names another; else it stays as it came."""
+    assert read_completion(body, NO_RULES, report=report).body == expected

@@ -452,3 +452,21 @@ def test_the_time_of_the_first_token_is_noted(delta: bytes, is_token: bool) -> N
     chunk = b'data: {"choices":[{"delta":%s}]}\n\n' % delta
     stream.feed(chunk + chunk)
     assert stream.first_token_at == (5.0 if is_token else None)
+
+
+def test_every_event_names_the_model_that_is_to_be_reported() -> None:
+    """Also those that would else pass unread, and with tool calls in them."""
+    named = GOOD.replace(b'{"choices"', b'{"model":"m","choices"')
+    call = b'data: {"model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0}]}}]}\n\n'
+    stream = ChatStream(ALL_RULES, now=lambda: 1.0, report="gpt")
+    out = stream.feed(named + named + call + STOP) + stream.finish()
+    events = [json.loads(event_data(e) or b"") for e in out.removesuffix(DONE).split(b"\n\n") if e]
+    assert [event.get("model") for event in events] == ["gpt", "gpt", "gpt", None]
+    assert out.endswith(DONE)
+
+
+def test_an_event_that_names_the_right_model_stays_as_it_came() -> None:
+    """Nothing is written anew that need not be."""
+    named = GOOD.replace(b'{"choices"', b'{"model": "gpt", "choices"')
+    stream = ChatStream(ALL_RULES, now=lambda: 1.0, report="gpt")
+    assert stream.feed(named + named) == named + named
