@@ -14,6 +14,8 @@ from scripts.bench_relay.host import Cores
 from scripts.bench_relay.runner import Measured, Plan, measure
 from scripts.bench_relay.soak import Amount, Growth, soak
 from scripts.bench_relay.tables import render, render_json
+from scripts.bench_relay.tunnel import Amount as Downloads
+from scripts.bench_relay.tunnel import measure_tunnels, ratios, render_rates, render_rates_json
 
 SMALLEST = Plan(
     starts=1,
@@ -139,3 +141,21 @@ def test_a_system_that_fails_is_left_out_and_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("scripts.bench_relay.systems.PROXIES", {"serve": lambda _: command})
     found = asyncio.run(soak(["serve"], Amount(1, 1, 1, 1), lambda _: None))
     assert "no luck" in str(found["serve"])
+
+
+def test_downloads_are_compared_within_each_round() -> None:
+    """A machine that is slower in one round does not change a ratio."""
+    rates = {"direct": [900.0, 900], "bare tunnel": [400.0, 200], "stock": [380.0, 190]}
+    assert ratios(rates, "stock") == [0.95, 0.95]
+    lines = render_rates(rates).splitlines()
+    assert [line.split()[0] for line in lines] == ["download", "direct", "bare", "stock"]
+    assert lines[-1].endswith("0.95  0.95  ≥ 0.9: met")
+    assert render_rates(rates | {"stock": [300.0, 170]}).endswith("MISSED")
+    assert json.loads(render_rates_json(rates))["stock"]["ratio"] == pytest.approx(0.95)
+
+
+def test_a_real_download_goes_through_every_tunnel() -> None:
+    """Real processes and a few bytes: each has a rate."""
+    rates = measure_tunnels(Downloads(rounds=1, size=100_000), lambda _: None)
+    assert rates.keys() == {"direct", "bare tunnel", "stock", "intercept"}
+    assert all(rate > 0 for each in rates.values() for rate in each)

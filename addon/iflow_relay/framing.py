@@ -87,7 +87,10 @@ class Upgrade:
 
 
 class PlainRequest(NamedTuple):
-    """A request for another host: `head` as its server gets it, `proxy_head` as a proxy does."""
+    """A request for another host: `head` as its server gets it, `proxy_head` as a proxy does.
+
+    `login` is what it told this proxy of itself.
+    """
 
     host: str
     port: int
@@ -95,6 +98,7 @@ class PlainRequest(NamedTuple):
     proxy_head: bytes
     body: Body
     upgrades: bool
+    login: bytes
 
 
 def parse_plain(head: bytes) -> PlainRequest | None:
@@ -106,7 +110,8 @@ def parse_plain(head: bytes) -> PlainRequest | None:
     if line is None:
         return None
     host, port = _read_authority(line["authority"])
-    fields = [f for f in _FIELD.findall(head, line.end()) if not _is_proxys(f)]
+    written: list[bytes] = _FIELD.findall(head, line.end())
+    fields = [field for field in written if not _is_proxys(field)]
     path: bytes = line["path"]
     if not path.startswith(b"/"):
         # The server as a whole is `*` to it, whom nobody stands before (section 3.2.4).
@@ -119,6 +124,7 @@ def parse_plain(head: bytes) -> PlainRequest | None:
         line[0][: line.end("version")] + rest,
         Body(_length(fields)),
         _value(fields, b"upgrade") is not None,
+        _value(written, b"proxy-authorization") or b"",
     )
 
 

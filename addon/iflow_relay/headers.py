@@ -5,6 +5,7 @@ Fields are pairs of bytes as HTTP carries them, in the order in which they came.
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterable
 
 from .credential import BaseUrl, Secret
@@ -131,6 +132,20 @@ def presented_key(fields: Iterable[Field]) -> str | None:
         if value_ := found.get(name):
             return value_.decode("latin-1").strip()
     return None
+
+
+def proxy_key(login: bytes) -> str | None:
+    """The key in a `Proxy-Authorization`: a bearer's, or the password beside any name."""
+    scheme, _, value = login.decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        _, colon, password = b64decode(value.strip()).decode("utf-8").partition(":")
+    except ValueError:
+        return None
+    return password if colon else None
 
 
 def cors_fields(origin: str | None) -> Fields:

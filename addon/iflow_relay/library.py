@@ -24,8 +24,7 @@ class Library:
         self._models = "auto"
         self._stamp: tuple[int, int] | None = None
         self._overlay = Overlay()
-        self.learned: frozenset[str] = frozenset()
-        """The ids that the upstream last listed."""
+        self._learned: dict[BaseUrl, tuple[str, ...]] = {}
 
     def use(self, models: str) -> None:
         """Take `iflow_models`: where it names a file, that file stands in for models.toml."""
@@ -58,9 +57,13 @@ class Library:
         """The ids that the file adds or changes."""
         return frozenset(str(entry["id"]) for entry in self.overlay().entries)
 
-    def learn(self, ids: Iterable[str]) -> None:
-        """Remember what the upstream has."""
-        self.learned = frozenset(ids)
+    def learn(self, base_url: BaseUrl, ids: Iterable[str]) -> None:
+        """Remember what an upstream has, in its order; nothing where it has no list."""
+        self._learned[base_url] = tuple(ids)
+
+    def learned(self, base_url: BaseUrl) -> tuple[str, ...] | None:
+        """The ids that an upstream last listed; None where it was never asked."""
+        return self._learned.get(base_url)
 
     def _look(self) -> tuple[int, int] | None:
         try:

@@ -10,10 +10,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
 
+from .client import LoadError
 from .runner import FULL, QUICK, measure
 from .soak import BAR_MB, Amount, Growth, soak
 from .systems import PROXIES
 from .tables import render, render_json, render_table
+from .tunnel import Amount as Downloads
+from .tunnel import measure_tunnels, render_rates, render_rates_json
 
 DESCRIPTION = """\
 Measures the relay beside bare mitmproxy and a direct connection, on this machine alone.
@@ -46,6 +49,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         action="store_true",
         help="instead, see whether memory grows over 20,000 requests and 500 streams",
     )
+    parser.add_argument(
+        "--tunnel",
+        action="store_true",
+        help="instead, download 200 MB through a tunnel, and beside bare mitmproxy's",
+    )
     return parser.parse_args(arguments)
 
 
@@ -56,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
+        if options.tunnel:
+            return _tunnel(options)
         return _soak(options) if options.soak else _measure(options)
     except KeyboardInterrupt:
         return 130
@@ -74,6 +84,17 @@ def _soak(options: argparse.Namespace) -> int:
     found = asyncio.run(soak(names, amount, _say))
     print(_growth_json(found) if options.json else _growth_table(found))
     return 1 if any(isinstance(growth, str) for growth in found.values()) else 0
+
+
+def _tunnel(options: argparse.Namespace) -> int:
+    amount = Downloads(rounds=3) if options.quick else Downloads()
+    try:
+        rates = measure_tunnels(amount, _say)
+    except (LoadError, OSError) as error:
+        print(f"FAILED: {error}")
+        return 1
+    print(render_rates_json(rates) if options.json else render_rates(rates))
+    return 0
 
 
 def _growth_table(found: Mapping[str, Growth | str]) -> str:

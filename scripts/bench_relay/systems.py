@@ -59,15 +59,21 @@ class Place(NamedTuple):
     folder: Path
 
 
-def _mitmdump(place: Place, *arguments: str) -> list[str]:
+def mitmdump(mode: str, *arguments: str) -> list[str]:
+    """The command of mitmproxy's own program."""
     program = str(Path(sysconfig.get_path("scripts")) / "mitmdump")
-    mode = f"reverse:http://127.0.0.1:{place.upstream}@127.0.0.1:{place.port}"
     return [program, "-q", "--mode", mode, *arguments]
 
 
-def _relay_options(place: Place) -> list[str]:
+def _mitmdump(place: Place, *arguments: str) -> list[str]:
+    mode = f"reverse:http://127.0.0.1:{place.upstream}@127.0.0.1:{place.port}"
+    return mitmdump(mode, *arguments)
+
+
+def relay_options(upstream: int) -> list[str]:
+    """The options of a relay in front of the demo upstream at this port."""
     options = {
-        "iflow_base_url": f"http://127.0.0.1:{place.upstream}/v1",
+        "iflow_base_url": f"http://127.0.0.1:{upstream}/v1",
         "iflow_api_key": KEY,
         "iflow_user_agent": USER_AGENT,
         "iflow_models": "builtin",
@@ -86,13 +92,13 @@ def _bare_stream(place: Place) -> list[str]:
 
 
 def _stock(place: Place) -> list[str]:
-    return _mitmdump(place, "-s", str(ROOT / "addon" / "iflow.py"), *_relay_options(place))
+    return _mitmdump(place, "-s", str(ROOT / "addon" / "iflow.py"), *relay_options(place.upstream))
 
 
 def _serve(place: Place) -> list[str]:
     # Not -q: what is measured is what people run. Its line for each call goes to /dev/null.
     command = [sys.executable, "-m", "iflow_relay", "serve", "--listen", f"127.0.0.1:{place.port}"]
-    return [*command, *_relay_options(place)]
+    return [*command, *relay_options(place.upstream)]
 
 
 PROXIES: Mapping[str, Callable[[Place], list[str]]] = {
@@ -139,6 +145,20 @@ class House:
             process = self._spawn(command)
         await self._first_answer(process, port)
         return Running(port, process, time.monotonic() - begun)
+
+    def start_listener(self, command: Sequence[str], port: int) -> None:
+        """Start a program and wait until it listens; raises LoadError if it does not."""
+        process = self._spawn(command)
+        end = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+            except ConnectionRefusedError:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise LoadError(f"does not listen{self._last_words(process)}") from None
+                time.sleep(POLL_SECONDS)
+            else:
+                return
 
     def end(self, running: Running) -> None:
         """End one system."""

@@ -7,11 +7,14 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import pytest
 from tests.e2e.certificates import make_site
 from tests.e2e.machine import Machine
+from tests.e2e.machine import Served as Served
+from tests.e2e.machine import Sinkhole as Sinkhole
+from tests.e2e.machine import sets as sets
 from tests.e2e.programs import (
     ADDON,
     Program,
@@ -230,20 +233,12 @@ def start_relay(starter: Starter) -> StartRelay:
     return starter.start
 
 
-class Sinkhole(NamedTuple):
-    """Stands where api.openai.com would be, and can prove who it is."""
-
-    stub: Stub
-    authority: Path
-
-
 @pytest.fixture(scope="session")
 def common_sinkhole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sinkhole]:
-    """The one that nobody may ever connect to."""
+    """One for all tests."""
     site = make_site(tmp_path_factory.mktemp("sinkhole"), "api.openai.com")
     with stub(tls=site.context) as server:
         yield Sinkhole(server, site.authority)
-        assert server.connections == 0
 
 
 @pytest.fixture
@@ -268,13 +263,6 @@ def machine(starter: Starter, demo: Demo, sinkhole: Sinkhole, site: FileSite) ->
     return make_machine(starter, demo, sinkhole, site)
 
 
-class Served(NamedTuple):
-    """A home in which a relay runs."""
-
-    machine: Machine
-    relay: Relay
-
-
 @pytest.fixture(scope="session")
 def common_served(
     lasting: Starter, demo: Demo, common_sinkhole: Sinkhole, site: FileSite
@@ -297,8 +285,3 @@ def make_machine(starter: Starter, demo: Demo, sinkhole: Sinkhole, site: FileSit
     """A home of its own."""
     names = {"api.openai.com": sinkhole.stub.port, NAME: site.port}
     return Machine(starter.make_home(), demo.base_url, names)
-
-
-def sets(options: Sequence[str]) -> list[str]:
-    """Options as the commands take them."""
-    return [word for option in options for word in ("--set", option)]

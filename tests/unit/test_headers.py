@@ -18,6 +18,7 @@ from iflow_relay.headers import (
     masked_authorization,
     preflight_fields,
     presented_key,
+    proxy_key,
     request_fields,
     user_agent,
 )
@@ -221,3 +222,23 @@ def test_values_are_found_by_name() -> None:
     """In lower case; a field that comes again is joined (RFC 9110, section 5.3)."""
     fields = ((b"Host", b"a"), (b"VIA", b"1.1 x"), (b"via", b"1.1 y"), (b"X", b"\xff\xc3\xa4"))
     assert by_name(fields) == {"host": "a", "via": "1.1 x, 1.1 y", "x": "\udcff\u00e4"}
+
+
+@pytest.mark.parametrize(
+    ("login", "key"),
+    [
+        (b"Bearer sk-1", "sk-1"),
+        (b"bearer  sk-1 ", "sk-1"),
+        (b"Basic YTpzay0x", "sk-1"),
+        (b"basic OnNrLTE=", "sk-1"),
+        (b"Basic YTpiOmM=", "b:c"),
+        (b"Basic YQ==", None),
+        (b"Basic !", None),
+        (b"Basic /w==", None),
+        (b"Digest sk-1", None),
+        (b"", None),
+    ],
+)
+def test_the_key_for_a_proxy_is_a_password_or_a_bearers(login: bytes, key: str | None) -> None:
+    """Whatever the name beside it."""
+    assert proxy_key(login) == key

@@ -33,7 +33,7 @@ def test_without_a_file_nothing_is_changed() -> None:
     library = Library()
     assert library.overlay() == Overlay()
     assert library.overlay_ids() == frozenset()
-    assert library.learned == frozenset()
+    assert library.learned(parse_base_url("https://api.example.com/v1")) is None
 
 
 def test_the_users_file_is_read(own: Path) -> None:
@@ -116,11 +116,14 @@ def test_another_file_does_not_serve_the_first_ones_entries(tmp_path: Path) -> N
 
 
 def test_what_the_upstream_listed_is_remembered() -> None:
-    """The last list is the one that counts."""
+    """For each upstream its last list, in its order; an empty one is one, too."""
     library = Library()
-    library.learn(["a", "b"])
-    library.learn(iter(["c"]))
-    assert library.learned == {"c"}
+    library.learn(IFLOW, ["a", "b"])
+    library.learn(IFLOW, iter(["d", "c"]))
+    assert library.learned(IFLOW) == ("d", "c")
+    assert library.learned(OTHER) is None
+    library.learn(OTHER, ())
+    assert library.learned(OTHER) == ()
 
 
 IFLOW = parse_base_url("https://apis.iflow.cn/v1")

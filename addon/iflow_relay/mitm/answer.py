@@ -15,9 +15,9 @@ from ..inflate import Inflating
 from ..jsontext import to_json
 from ..refusal import read_failure, read_list, read_redirect, read_short
 from ..routing import Kind
+from .call import Call
 from .copies import headers_of
 from .edge import HasRelay, closed, refuse
-from .relay import Call
 from .route import pick_model
 
 SHORT = 4096
@@ -125,7 +125,9 @@ class RelayAnswer(HasRelay):
             response.status_code, response.reason = 200, "OK"
         else:
             listed = read_list(body)
-            self.relay.library.learn(str(entry.get("id")) for entry in listed)
+            if call.upstream:
+                ids = (str(entry.get("id")) for entry in listed)
+                self.relay.library.learn(call.upstream.base_url, ids)
             named = call.foreign_host and self.relay.config.model_map
             if call.route.model is None and overlay == Overlay() and not named:
                 return body

@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from mitmproxy import ctx
-from mitmproxy.connection import Client
+from mitmproxy.connection import Client, Connection
 from mitmproxy.http import HTTPFlow
 from mitmproxy.proxy.commands import CloseConnection
 from mitmproxy.proxy.context import Context
@@ -66,7 +66,12 @@ class _GatedTransparent(_Gated, modes.TransparentProxy):
 
 
 class _GatedSocks(_Gated, modes.Socks5Proxy):
-    """Programs that speak SOCKS."""
+    """Programs that speak SOCKS, in which no key of ours can be presented."""
+
+    def finish_start(self) -> CommandGenerator[str | None]:
+        if not self._policy.may_pass(self.context.client, b""):
+            return "a stranger"
+        return (yield from super().finish_start())
 
 
 GATED: dict[type[Layer], type[_Gated]] = {
@@ -108,6 +113,13 @@ class RelayConnect:
         return HookTable(ctx.master.addons)
 
     def client_connected(self, client: Client) -> None:
+        try:
+            self._admit(client)
+        except Exception:
+            client.error = "a fault of the relay's own"
+            raise
+
+    def _admit(self, client: Client) -> None:
         explicit = isinstance(client.proxy_mode, LISTENING)
         if explicit and not self.relay.config.local_keys and not is_loopback(client.sockname[0]):
             client.error = "not a loopback address, and no iflow_local_keys"
@@ -130,8 +142,15 @@ class RelayConnect:
 
         Cancelled a second time, its handler ends before it comes to closing the socket.
         """
-        if handler := ctx.master.addons.get("proxyserver").connections.get(data.client.id):
-            left = handler.transports.get(data.server)
+        self._close_left(data.client, data.server)
+
+    def client_disconnected(self, client: Client) -> None:
+        """The same for a client that leaves just as it is hung up on."""
+        self._close_left(client, client)
+
+    def _close_left(self, client: Client, connection: Connection) -> None:
+        if handler := ctx.master.addons.get("proxyserver").connections.get(client.id):
+            left = handler.transports.get(connection)
             if left and left.writer:
                 left.writer.close()
 
@@ -152,7 +171,10 @@ class RelayConnect:
         logger.warning("%s", explain_refusal(name, error, tunnel=tunnel))
 
     def http_connect_upstream(self, flow: HTTPFlow) -> None:
-        """Log in at the proxy behind the relay."""
+        """Log in at the proxy behind the relay, and write an IPv6 address as it has to be."""
+        if ":" in flow.request.host:
+            flow.request.authority = f"[{flow.request.host}]:{flow.request.port}"
+            flow.request.headers["Host"] = flow.request.authority
         address = (flow.server_conn.address or ("", 0))[:2]
         for proxy in self.relay.route.proxies.values():
             if (proxy.host, proxy.port) == address and proxy.login:
@@ -160,6 +182,18 @@ class RelayConnect:
                 flow.request.headers["Proxy-Authorization"] = login
 
     def next_layer(self, nextlayer: NextLayer) -> None:
+        """Put the relay's layers where mitmproxy would put its own, or none at all.
+
+        mitmproxy logs what a hook raises and goes on with its own layer, which would call the
+        original host.
+        """
+        try:
+            self._choose(nextlayer)
+        except Exception:
+            nextlayer.layer = Closed(nextlayer.context)
+            raise
+
+    def _choose(self, nextlayer: NextLayer) -> None:
         """Put the relay's HTTP layer where mitmproxy would put its own."""
         if nextlayer.layer is None:
             ctx.master.addons.get("nextlayer").next_layer(nextlayer)

@@ -23,6 +23,12 @@ from mitmproxy.proxy.layers.http import (
 from .gate import TakeOver, make_gate
 from .policy import Policy
 
+NEEDS_KEY = "Going through this proxy takes one of its keys (iflow_local_keys) as password.\n"
+ASK_LOGIN = (
+    (b"Content-Type", b"text/plain; charset=utf-8"),
+    (b"Proxy-Authenticate", b'Basic realm="iflow-relay"'),
+)
+
 Commands = layer.CommandGenerator[None]
 
 
@@ -39,6 +45,12 @@ class ConnectingStream(HttpStream):
         if (yield from self.check_killed(False)):
             return
         if self.flow.response:
+            yield from self._refuse_tunnel()
+            return
+        login = self.flow.request.data.headers.get("proxy-authorization", "").encode()
+        ours = self.policy.decide(self.flow.request.host).intercepted
+        if not ours and not self.policy.may_pass(self.context.client, login):
+            self.flow.response = http.Response.make(407, NEEDS_KEY, ASK_LOGIN)
             yield from self._refuse_tunnel()
             return
         via = self.context.server.via
@@ -59,7 +71,7 @@ class ConnectingStream(HttpStream):
     def _tell(self, error: str | None) -> Commands:
         if error:
             host, port = self.flow.request.host, self.flow.request.port
-            text = f"{host}:{port} cannot be reached: {error}\n"
+            text = f"{host}:{port} cannot be reached{self._way()}: {error}\n"
             fields = ((b"Content-Type", b"text/plain; charset=utf-8"),)
             self.flow.response = http.Response.make(502, text, fields)
             yield from self._refuse_tunnel()
@@ -75,6 +87,13 @@ class ConnectingStream(HttpStream):
             ResponseHeaders(self.stream_id, self.flow.response, True), self.context.client
         )
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
+
+    def _way(self) -> str:
+        """The proxy that has a part in it, in words."""
+        if self.context.server.via is None:
+            return ""
+        scheme, (host, port) = self.context.server.via
+        return f" by way of the proxy {scheme}://{host}:{port}"
 
     def _refuse_tunnel(self) -> Commands:
         assert self.flow.response

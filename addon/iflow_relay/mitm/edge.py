@@ -10,7 +10,8 @@ from mitmproxy import http
 
 from ..errors import InternalError, RelayError
 from ..headers import kept_with_error
-from .relay import Call, Relay
+from .call import Call
+from .relay import Relay
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ Rules:
    that a server that cannot be reached is told as one, and one that speaks first is heard.
 3. An address without a name may be a virtual host's: nothing connects to it before its client has
    said something that shows otherwise, or has kept silent for a while, as no client of TLS does.
-4. What is decided as tunnelled is spliced: its bytes go by no other layer any more.
+4. Once its client has heard that the tunnel stands, its bytes go by no layer above this one.
 """
 
 from __future__ import annotations
@@ -33,7 +33,11 @@ PATIENCE = 0.5
 """Seconds for which the client of an address may be silent before its server may speak first."""
 
 MAX_HELLO = 64 << 10
-"""Bytes of a ClientHello: some sixteen times those of the largest that are seen."""
+"""Bytes of a ClientHello: some sixteen times those of the largest that are seen. mitmproxy would
+read on, all of it anew for each piece."""
+
+CLIENT_HELLO = b"\x01"
+"""The type of that handshake message (RFC 8446, section 4)."""
 
 Answer = Callable[[str | None], Commands]
 """Tells the client that its tunnel stands, or why it does not."""
@@ -79,6 +83,7 @@ class RelayGate(layer.Layer):
         self._answer = answer or self._close_unless_open
         self._given = given
         """The proxy that `--mode upstream:` names; the relay's own calls go through it as well."""
+        self._decision = TUNNELLED
         self._held = b""
         self._patience = commands.RequestWakeup(PATIENCE)
 
@@ -87,15 +92,20 @@ class RelayGate(layer.Layer):
         assert self.context.server.address
         self._handle_event = self._look  # type: ignore[method-assign]
         host = self.context.server.address[0]
-        decision = self._policy.decide(host)
-        if decision.intercepted:
-            yield from self._answer(None)
-            yield from self._act_on(decision)
+        self._decision = self._policy.decide(host)
+        if self._decision.intercepted:
+            yield from self._tell(None)
         elif is_address(host):
-            yield from self._answer(None)
+            yield from self._tell(None)
             yield self._patience
         else:
-            yield from self._open(self._answer)
+            yield from self._open(self._tell)
+
+    def _tell(self, error: str | None) -> Commands:
+        """Answer the client; no layer above this one has a part in what it then says."""
+        yield from self._answer(error)
+        if not error and not self.context.client.tls_established:
+            self._take_over()
 
     def _open(self, answer: Answer) -> Commands:
         """Connect, and say how that went."""
@@ -116,7 +126,7 @@ class RelayGate(layer.Layer):
     def _look(self, event: events.Event) -> Commands:
         """What comes before it is decided."""
         if isinstance(event, events.Wakeup):
-            if not self._held and not self.context.server.connected:
+            if not self._held and self.context.server.state is ConnectionState.CLOSED:
                 yield from self._open(self._close_unless_open)
         elif isinstance(event, events.DataReceived):
             if event.connection is self.context.client:
@@ -127,15 +137,16 @@ class RelayGate(layer.Layer):
         elif isinstance(event, events.ConnectionClosed):
             if self._held or self.context.server.state is ConnectionState.CLOSED:
                 yield from self._end()
-            else:
-                # Whoever goes on talking to one who has hung up does not begin with TLS.
+            elif event.connection is self.context.client:
                 yield from self._begin_to_pass()
                 yield from self._pass(event)
+            else:
+                yield commands.CloseTcpConnection(self.context.client, half_close=True)
 
     def _judge(self) -> Commands:
-        decision = self._read_hello()
-        if decision is not None:
-            yield from self._act_on(decision)
+        said = self._read_hello()
+        if said is not None:
+            yield from self._act_on(self._decision if self._decision.intercepted else said)
         elif len(self._held) > MAX_HELLO:
             yield from self._end()
 
@@ -143,7 +154,7 @@ class RelayGate(layer.Layer):
         """What the client's first bytes say; None where that takes more of them."""
         if len(self._held) < 3 and b"\x16\x03".startswith(self._held[:2]):
             return None
-        if not starts_like_tls_record(self._held):
+        if not starts_like_tls_record(self._held) or self._held[5:6] not in (b"", CLIENT_HELLO):
             return TUNNELLED
         try:
             hello = parse_client_hello(self._held)
@@ -152,15 +163,18 @@ class RelayGate(layer.Layer):
         return self._policy.decide(hello.sni) if hello else None
 
     def _act_on(self, decision: Decision) -> Commands:
-        if decision.intercepted and not self._policy.is_pinned(decision.name):
+        if not decision.intercepted or self._policy.is_pinned(decision.name):
+            yield from self._splice()
+        elif not self.context.client.state & ConnectionState.CAN_WRITE:
+            # The other server has hung up already, and so was its client on.
+            yield from self._end()
+        else:
             self._policy.count("intercepted")
             yield from self._hand_on()
-        else:
-            yield from self._splice()
 
     def _hand_on(self) -> Commands:
         """It is the relay's: mitmproxy's own layers take it, and the server is left alone."""
-        if self.context.server.connected:
+        if self.context.server.state is not ConnectionState.CLOSED:
             yield commands.CloseConnection(self.context.server)
         context = self.context.fork()
         context.server = Server(address=self.context.server.address)
@@ -179,17 +193,15 @@ class RelayGate(layer.Layer):
             yield from _quietly(inner.handle_event(event))
 
     def _splice(self) -> Commands:
-        if not self.context.server.connected:
+        if self.context.server.state is ConnectionState.CLOSED:
             yield from self._open(self._close_unless_open)
-            if not self.context.server.connected:
+            if self.context.server.state is ConnectionState.CLOSED:
                 return
         yield from self._begin_to_pass()
 
     def _begin_to_pass(self) -> Commands:
         self._policy.count("tunnelled")
         self._handle_event = self._pass  # type: ignore[method-assign]
-        if not self.context.client.tls_established:
-            self._take_over()
         if self._held:
             yield commands.SendData(self.context.server, self._held)
             self._held = b""

@@ -22,6 +22,8 @@ from mitmproxy.proxy.server import ConnectionHandler
 NEEDED = {
     HttpStream: (
         "state_wait_for_request_headers",
+        "handle_connect",
+        "passthrough",
         "state_done",
         "state_errored",
         "handle_protocol_error",
@@ -46,7 +48,7 @@ NEEDED = {
     AddonManager: ("lookup", "chain"),
     ConnectionHandler: ("server_event", "timeout_watchdog", "max_conns", "transports", "layer"),
     Http1Client: ("read_headers", "read_body", "response", "conn"),
-    Http1Server: ("send", "read_headers", "read_body", "done", "buf", "state", "conn"),
+    Http1Server: ("send", "read_headers", "read_body", "done", "buf", "state", "conn", "mark_done"),
 }
 """What the relay's layers override or use of mitmproxy's."""
 

@@ -64,7 +64,7 @@ class RelayHttpLayer(HttpLayer):
         """
         pieces: list[bytes] = []
         target: Connection = self.context.client
-        for command in self._answer_all(event):
+        for command in self._answer_or_close(event):
             if type(command) is commands.SendData and len(command.data) < MAX_JOINED:
                 if pieces and command.connection is not target:
                     yield _join(target, pieces)
@@ -76,6 +76,14 @@ class RelayHttpLayer(HttpLayer):
             yield command
         if pieces:
             yield _join(target, pieces)
+
+    def _answer_or_close(self, event: events.Event) -> Commands:
+        """A fault of ours ends the connection: its client would else wait for nothing."""
+        try:
+            yield from self._answer_all(event)
+        except Exception:
+            yield commands.CloseConnection(self.context.client)
+            raise
 
     def _answer_all(self, event: events.Event) -> Commands:
         """What an event leads to, and then each request that was read while it was answered.

@@ -58,6 +58,7 @@ class RelayOptions:
     def configure(self, updated: set[str]) -> None:
         # Reading an option of mitmproxy's copies it deeply: not once for every request.
         self.relay.keeps_bodies = bool(ctx.options.store_streamed_bodies)
+        self.relay.asks_login = bool("proxyauth" in ctx.options and ctx.options.proxyauth)
         self.relay.checks_heads = bool(ctx.options.validate_inbound_headers)
         for name, value in NEEDED.items():
             if name in updated and getattr(ctx.options, name) != value:
@@ -114,7 +115,6 @@ class RelayOptions:
         base = upstream.base_url
         ports = {mode.listen_port(ctx.options.listen_port) for mode in _http_modes()}
         if base.is_loopback and base.port in ports:
-            self.relay.refused = True
             self.relay.refused = True
             logger.error(
                 "The base URL %s is this relay itself: requests would go round and round.", base

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 
+from mitmproxy import ctx, http
 from mitmproxy.connection import Connection, ConnectionState, Server
+from mitmproxy.net.http.http1 import assemble_response
 from mitmproxy.proxy import commands, events, layer
 from mitmproxy.proxy.context import Context
 
 from ..credential import Secret
 from ..framing import MAX_HEAD, Body, PlainRequest, Upgrade, find_end, parse_plain
 from ..next_proxy import Proxy
+from .connecting import ASK_LOGIN, NEEDS_KEY
 from .policy import Policy
 
 Commands = layer.CommandGenerator[None]
@@ -80,7 +83,11 @@ class RelayPassage(layer.Layer):
             elif self._body:
                 if not (yield from self._send_body(self._body)):
                     return
-            elif self._upgrade or not (yield from self._begin()):
+            elif self._upgrade:
+                if len(self._held) > MAX_HEAD:
+                    yield from self._refuse(400, "too much came before the upgrade was agreed to")
+                return
+            elif not (yield from self._begin()):
                 return
 
     def _send_body(self, body: Body) -> layer.CommandGenerator[bool]:
@@ -108,6 +115,12 @@ class RelayPassage(layer.Layer):
         if plain is None:
             yield from self._return(head_is_whole=end is not None)
             return False
+        if refusal := self._check_login(plain.login):
+            self._held = b""
+            yield commands.SendData(self.context.client, assemble_response(refusal))
+            yield from self._close(self.context.server)
+            yield from self._close(self.context.client)
+            return False
         proxy = self._given_proxy or self._policy.next_proxy("http", plain.host, plain.port)
         problem = yield from self._aim(plain, proxy)
         if problem:
@@ -119,6 +132,18 @@ class RelayPassage(layer.Layer):
         head = with_login(plain.proxy_head, proxy) if proxy else plain.head
         yield commands.SendData(self.context.server, head)
         return True
+
+    def _check_login(self, login: bytes) -> http.Response | None:
+        """What stands against it: our own rule, or mitmproxy's, where `proxyauth` is set."""
+        if not self._policy.may_pass(self.context.client, login):
+            return http.Response.make(407, NEEDS_KEY, ASK_LOGIN)
+        addon = ctx.master.addons.get("proxyauth")
+        if addon is None or not addon.validator:
+            return None
+        flow = http.HTTPFlow(self.context.client, self.context.server)
+        flow.request = http.Request.make("GET", "http://a/", b"", [(b"Proxy-Authorization", login)])
+        addon.requestheaders(flow)
+        return flow.response
 
     def _return(self, *, head_is_whole: bool) -> Commands:
         """What comes now is no request for another host, or not all of its head."""

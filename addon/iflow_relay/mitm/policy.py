@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, Protocol
 
 from mitmproxy import http
+from mitmproxy.connection import Client
 from mitmproxy.proxy.context import Context
 
 from ..errors import RelayError
@@ -41,6 +42,9 @@ class Policy(Protocol):
 
     def next_proxy(self, scheme: str, host: str, port: int) -> Proxy | None:
         """The proxy that stands between this machine and a host, if one does."""
+
+    def may_pass(self, client: Client, login: bytes) -> bool:
+        """Whether a client may go through here to others, with this login at the proxy."""
 
     def count(self, what: Literal["tunnelled", "intercepted"]) -> None:
         """Count a connection."""

@@ -2,69 +2,45 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 from mitmproxy import http
+from mitmproxy.connection import Client
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.mode_specs import ReverseMode
+from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, Socks5Mode, UpstreamMode
 
+from .. import next_proxy
 from ..catalog import ModelMap, name_more
 from ..config import OPTIONS, Config, parse_config
-from ..credential import Secret
-from ..dialects.chat import Usage
-from ..dialects.chat_stream import ChatStream
+from ..credential import Secret, is_loopback
 from ..errors import RelayError, render_error_body
-from ..headers import Fields, authorization, cors_fields, masked_authorization
+from ..headers import (
+    Fields,
+    authorization,
+    cors_fields,
+    masked_authorization,
+    proxy_key,
+)
 from ..interception import Decision, decide
 from ..library import Library
 from ..next_proxy import Proxy, read_route
-from ..routing import Route
 from ..session import Session, Upstream
+from .call import Call, Ended, client_name, note
 from .copies import headers_of, twin
+from .learning import Learner
 from .line import Line
 
-NOTHING_SAID = Usage()
+logger = logging.getLogger(__name__)
 
-
-@dataclass(slots=True)
-class Call:
-    """One request of a client, from its head to the end of its answer; times are monotonic."""
-
-    route: Route
-    foreign_host: bool = False
-    origin: str | None = None
-    begun: float = field(default_factory=time.monotonic)
-    asked: str = ""
-    run: str = ""
-    stream: bool = False
-    upstream: Upstream | None = None
-    reader: ChatStream | None = None
-    usage: Usage = NOTHING_SAID
-    leave_line: Callable[[], None] | None = None
-
-    def redact(self, text: str) -> str:
-        """The text without the key that the upstream was called with."""
-        key = self.upstream.key if self.upstream else None
-        return key.redact(text) if key else text
-
-
-class Ended(NamedTuple):
-    """A call that has ended, for whoever reports on it; times in seconds."""
-
-    call: Call
-    status: int
-    error: str | None
-    usage: Usage
-    first_token: float | None
-    duration: float
-    client: str
+EXPLICIT = (RegularMode, UpstreamMode, Socks5Mode)
+"""The modes in which a client has chosen this proxy, and could be anybody."""
 
 
 class Relay:
@@ -77,13 +53,16 @@ class Relay:
         self.config: Config = parse_config({option.name: option.default for option in OPTIONS})
         self.session = Session(self.config, os.environ)
         self.library = Library()
+        self.learner = Learner(self.library)
         self.line = Line(0)
         self.keeps_bodies = False
         self.checks_heads = True
+        self.asks_login = False
         self.refused = False
         """Whether this start was refused, so that nobody should be greeted."""
         self.on_end: list[Callable[[Ended], None]] = []
-        self.route = read_route("none", {})
+        self.route = next_proxy.Route()
+        self._odd_proxy = ""
         self.counts = {"tunnelled": 0, "intercepted": 0}
         """Connections so far."""
         self.refused_for: set[str] = set()
@@ -109,7 +88,14 @@ class Relay:
         """Look for the proxy behind the relay; one that is the relay itself is none."""
         own = {urlsplit(at).netloc for at in (self.endpoint, self.proxy) if at}
         ports = frozenset(int(at.rpartition(":")[2]) for at in own)
-        self.route = read_route(self.config.next_proxy, os.environ).without(ports)
+        try:
+            route = read_route(self.config.next_proxy, os.environ)
+        except ValueError as error:
+            if str(error) != self._odd_proxy:
+                self._odd_proxy = str(error)
+                logger.warning("The proxy in the environment is not used: %s.", error)
+            route = next_proxy.Route()
+        self.route = route.without(ports)
 
     # --- what the protocol layer asks --------------------------------------------------------
 
@@ -144,6 +130,20 @@ class Relay:
     def next_proxy(self, scheme: str, host: str, port: int) -> Proxy | None:
         """The proxy that this machine's programs use on the way there."""
         return self.route.to(scheme, host, port)
+
+    def may_pass(self, client: Client, login: bytes) -> bool:
+        """Whether a client may go through here to others: a stranger only with a local key.
+
+        Else a relay for several machines would lead all of them to what listens on this one alone.
+        Who may go through where mitmproxy asks for a login is its affair (`proxyauth`).
+        """
+        if is_loopback(client.peername[0]) or self.asks_login:
+            return True
+        if not isinstance(client.proxy_mode, EXPLICIT):
+            return True
+        key = proxy_key(login)
+        keys = self.config.local_keys
+        return key is not None and sum(local.matches(key) for local in keys) > 0
 
     def count(self, what: Literal["tunnelled", "intercepted"]) -> None:
         """Count a connection."""
@@ -198,9 +198,9 @@ class Relay:
             usage,
             first,
             time.monotonic() - call.begun,
-            _client_name(flow),
+            client_name(flow),
         )
-        _note(flow, ended)
+        note(flow, ended)
         for observer in self.on_end:
             observer(ended)
 
@@ -227,32 +227,15 @@ class Relay:
         """How a model that was asked for becomes the one that runs."""
         own = self.library.own_list(upstream.base_url)
         if own is None:
-            known = self.library.learned | self.library.overlay_ids()
+            listed = self.library.learned(upstream.base_url) or ()
         else:
-            known = frozenset(str(entry["id"]) for entry in own)
-        first = str(own[0]["id"]) if own else None
+            listed = tuple(str(entry["id"]) for entry in own)
+        known = self.library.overlay_ids().union(listed) if own is None else frozenset(listed)
+        default = upstream.model or (listed[0] if listed else None)
         if upstream.model:
             known |= {upstream.model}
-        return ModelMap(self.config.model_map, upstream.model or first, known)
+        return ModelMap(self.config.model_map, default, known)
 
 
 def _credential_options(config: Config) -> tuple[object, ...]:
     return config.settings, config.base_url, config.api_key
-
-
-def _client_name(flow: http.HTTPFlow) -> str:
-    """The client's program as its User-Agent begins, else its address."""
-    agent = str(flow.metadata.get("iflow.client", ""))
-    return agent.split(" ")[0][:40] or str((flow.client_conn.peername or ("?",))[0])
-
-
-def _note(flow: http.HTTPFlow, ended: Ended) -> None:
-    """The call's figures as metadata: plain values, which flow files can hold."""
-    figures = {
-        "iflow.error": ended.error,
-        "iflow.tokens.prompt": ended.usage.prompt,
-        "iflow.tokens.completion": ended.usage.completion,
-        "iflow.ttft": ended.first_token,
-        "iflow.duration": ended.duration,
-    }
-    flow.metadata.update({name: value for name, value in figures.items() if value is not None})

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from mitmproxy import ctx
 
 from ..routing import Kind
-from .relay import Ended, Relay
+from .call import Ended
+from .relay import Relay
 
 Print = Callable[[str], None]
 

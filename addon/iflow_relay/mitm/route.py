@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 
 from mitmproxy import http
+from mitmproxy.proxy.mode_specs import ReverseMode
 
 from .. import __version__
 from ..catalog import render_models
 from ..dialects.chat import parse_chat
-from ..errors import InvalidRequest, LoopDetected, NotFound, WebSocketRefused
+from ..errors import InternalError, InvalidRequest, LoopDetected, NotFound, WebSocketRefused
 from ..guard import check_host, check_key, check_origin, host_of, is_virtual
 from ..headers import (
     authorization,
@@ -22,13 +23,14 @@ from ..headers import (
     via,
     without_credentials,
 )
+from ..interception import decide
 from ..jsontext import to_json
 from ..pac import MEDIA_TYPE, render_pac
 from ..routing import Kind, Route, route, without_keys
 from ..session import Upstream
+from .call import Call
 from .copies import headers_of
 from .edge import HasRelay, closed_where_it_may_wait, refuse
-from .relay import Call
 
 OWN_HOST = "iflow.internal"
 """The virtual host that is nobody else's: an app that calls it means the relay."""
@@ -41,7 +43,10 @@ class RelayRoute(HasRelay):
     """From a request's head to the request that leaves."""
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if "iflow.listener" not in flow.metadata or not flow.live or flow.response or flow.error:
+        if not flow.live or flow.response or flow.error:
+            return
+        if "iflow.listener" not in flow.metadata:
+            self._catch(flow)
             return
         call = self.relay.calls[flow] = Call(Route(Kind.FORWARD, flow.request.path))
         presented = presented_key(flow.request.headers.fields)
@@ -56,6 +61,14 @@ class RelayRoute(HasRelay):
                 self._admit(flow, call, presented)
         except Exception as error:
             refuse(self.relay, flow, error)
+
+    def _catch(self, flow: http.HTTPFlow) -> None:
+        """A request that is ours, but came by mitmproxy's own layer, would go to its old host."""
+        server = flow.server_conn.address or ("",)
+        names = (flow.request.host, flow.client_conn.sni, server[0])
+        reverse = isinstance(flow.client_conn.proxy_mode, ReverseMode)
+        if reverse or decide(names, self.relay.config.hosts).intercepted:
+            refuse(self.relay, flow, InternalError("The relay could not take this request over."))
 
     @closed_where_it_may_wait
     def request(self, flow: http.HTTPFlow, call: Call) -> Awaitable[None] | None:
@@ -73,9 +86,28 @@ class RelayRoute(HasRelay):
             named = self.relay.with_names(own, call)
             self._answer_json(flow, call, pick_model(named, call.route.model))
             return None
-        if kind is Kind.CHAT:
+        foreign_chat = kind is Kind.CHAT and call.foreign_host
+        if foreign_chat and self.relay.learner.has_to_ask(upstream.base_url):
+            return self._learn_first(flow, call, upstream, given)
+        return self._send(flow, call, upstream, given)
+
+    async def _learn_first(
+        self, flow: http.HTTPFlow, call: Call, upstream: Upstream, given: Mapping[str, str]
+    ) -> None:
+        """Know what the upstream has before a model of OpenAI's is mapped to one of its own."""
+        base = upstream.base_url
+        proxy = self.relay.next_proxy(base.scheme, base.host, base.port)
+        await self.relay.learner.ask(upstream, self.relay.config.user_agent, proxy)
+        if waiting := self._send(flow, call, upstream, given):
+            await waiting
+
+    def _send(
+        self, flow: http.HTTPFlow, call: Call, upstream: Upstream, given: Mapping[str, str]
+    ) -> Awaitable[None] | None:
+        """Send the request on; what to wait for where it has to stand in line."""
+        if call.route.kind is Kind.CHAT:
             self._read_chat(flow, call, upstream, given)
-        if kind is not Kind.MODELS:
+        if call.route.kind is not Kind.MODELS:
             call.leave_line = self.relay.line.enter_now()
             if call.leave_line is None:
                 return self._wait_in_line(flow, call, given)
@@ -104,11 +136,11 @@ class RelayRoute(HasRelay):
         if request.method == "OPTIONS":
             self._answer_preflight(flow, origin)
             return
+        if "websocket" in given.get("upgrade", "").lower():
+            raise WebSocketRefused("There are no WebSockets here: use the same API over HTTP.")
         call.route = route(request.method, request.path)
         flow.metadata["iflow.route"] = call.route.kind.value
         flow.metadata["iflow.path"] = request.path
-        if "websocket" in given.get("upgrade", "").lower():
-            raise WebSocketRefused("There are no WebSockets here: use the same API over HTTP.")
         if call.route.kind not in (Kind.HEALTH, Kind.PAC):
             check_key(presented, config.local_keys)
         if self.relay.name in given.get("via", ""):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from iflow_relay.dialects.chat import Usage
-from iflow_relay.mitm.relay import Call, Ended
+from iflow_relay.mitm.call import Call, Ended
 from iflow_relay.mitm.report import printable, render_line
 from iflow_relay.routing import Kind, Route
 
