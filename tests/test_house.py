@@ -64,6 +64,7 @@ ROOMS = {
     "console": Room(5),
     "offer": Room(5),
     "demo": Room(5),
+    "doctor": Room(5, beside=("demo",)),
     "login": Room(5),
     "mitm": Room(5),
     "trustfiles": Room(5),

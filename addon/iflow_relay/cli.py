@@ -18,6 +18,7 @@ COMMANDS = (
     "models",
     "system-proxy",
     "ca",
+    "doctor",
 )
 """In the order of the help; `commands/NAME.py` holds each, `-` written as `_`."""
 

@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 
 from ..presence import PRIVATE, find_by_process
 
@@ -40,7 +41,8 @@ def _answer(stdout: int, stdin: int, web: str | None) -> None:
         "confdir": presence.confdir,
         "web": web,
     }
-    os.write(stdout, json.dumps(document).encode() + b"\n")
+    with suppress(OSError):  # whoever is gone before it is ready has closed its stdin as well
+        os.write(stdout, json.dumps(document).encode() + b"\n")
     os.close(stdout)
     while os.read(stdin, 4096):
         pass
