@@ -66,7 +66,8 @@ class Machine:
 
     def environment(self, variables: Mapping[str, str] | None = None) -> dict[str, str]:
         """What a program in this home is given."""
-        made = make_environment(self.home)
+        # What a program that is killed leaves behind goes with the test.
+        made = make_environment(self.home, {"TMPDIR": str(self.home)})
         # What the machine that runs the tests trusts is not what these programs should.
         kept = {name: value for name, value in made.items() if name not in VARIABLES}
         path = os.pathsep.join(map(str, (ADDON, HERE / "resolving")))
