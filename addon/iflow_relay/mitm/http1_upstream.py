@@ -51,9 +51,8 @@ class RelayHttp1Client(Http1Client):
         This layer never waits, so it can do without what mitmproxy's layers do for that.
         """
         if self._chunked and type(event) is events.DataReceived:
-            yield from self._read_chunks(self._chunked, event.data)
-        else:
-            yield from self._handle_event(event)
+            return self._read_chunks(self._chunked, event.data)
+        return self._handle_event(event)
 
     def _read_chunks(self, chunked: Chunked, data: bytes) -> layer.CommandGenerator[None]:
         assert self.stream_id is not None

@@ -57,50 +57,51 @@ class RelayHttpLayer(HttpLayer):
         self._requested: deque[HttpEvent] = deque()
 
     def handle_event(self, event: events.Event) -> Commands:
-        """Answer an event, and join what goes the same way.
+        """Answer an event and each request that was read meanwhile; join what goes the same way.
 
         This layer never waits itself, so it can do without what mitmproxy's layers do for that. One
         write for all that one event brought: each costs a system call on both sides.
         """
         pieces: list[bytes] = []
         target: Connection = self.context.client
-        for command in self._answer_or_close(event):
-            if type(command) is commands.SendData and len(command.data) < MAX_JOINED:
-                if pieces and command.connection is not target:
-                    yield _join(target, pieces)
-                target = command.connection
-                pieces.append(command.data)
-                continue
-            if pieces:
-                yield _join(target, pieces)
-            yield command
+        produced = self._answer(event)
+        try:
+            while True:
+                for command in produced:
+                    if type(command) is commands.SendData and len(command.data) < MAX_JOINED:
+                        if pieces and command.connection is not target:
+                            yield _join(target, pieces)
+                        target = command.connection
+                        pieces.append(command.data)
+                        continue
+                    if pieces:
+                        yield _join(target, pieces)
+                    yield command
+                if not self._requested:
+                    break
+                produced = self._take(self._requested.popleft())
+        except Exception:
+            # The client would else wait for nothing.
+            yield commands.CloseConnection(self.context.client)
+            raise
         if pieces:
             yield _join(target, pieces)
 
-    def _answer_or_close(self, event: events.Event) -> Commands:
-        """A fault of ours ends the connection: its client would else wait for nothing."""
-        try:
-            yield from self._answer_all(event)
-        except Exception:
-            yield commands.CloseConnection(self.context.client)
-            raise
-
-    def _answer_all(self, event: events.Event) -> Commands:
-        """What an event leads to, and then each request that was read while it was answered.
+    def _take(self, part: HttpEvent) -> Commands:
+        """Take a part of a request to its stream.
 
         Whoever reads requests has to be done with one before its answer comes: else the answer's
         end would begin the next request in the middle of the first.
         """
-        yield from self._answer(event)
-        while self._requested:
-            part = self._requested.popleft()
-            if type(part) is RequestHeaders:
-                yield from self.make_stream(part.stream_id)
-            if stream := self.streams.get(part.stream_id):
-                yield from self.event_to_child(stream, part)
+        if type(part) is RequestHeaders:
+            yield from self.make_stream(part.stream_id)
+        if stream := self.streams.get(part.stream_id):
+            yield from self.event_to_child(stream, part)
 
     def _answer(self, event: events.Event) -> Commands:
         """What mitmproxy's layer makes of an event, or what this one does instead."""
+        if type(event) is events.DataReceived and (child := self.connections.get(event.connection)):
+            return self.event_to_child(child, event)
         if isinstance(event, events.Wakeup) and event.command is self._timer:
             return self._wake_up()
         elif isinstance(event, events.Start):
@@ -265,7 +266,8 @@ MAX_JOINED = 1 << 16
 
 def is_own(stream: Layer | HttpStream) -> TypeGuard[RelayStream]:
     """Whether this is a stream, and the relay's."""
-    return isinstance(stream, RelayStream) and stream.ours
+    # Not isinstance: layers are abstract classes, of which Python asks that at length.
+    return type(stream) is RelayStream and stream.ours
 
 
 def _join(target: Connection, pieces: list[bytes]) -> commands.SendData:

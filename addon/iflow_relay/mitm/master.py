@@ -69,9 +69,6 @@ class RelayMaster(master.Master):
 
     async def running(self) -> None:
         await super().running()
-        # What start-up made lives as long as the process: the collector need not walk it again.
-        gc.collect()
-        gc.freeze()
         # Flows and their streams are cycles: without the oldest generation they would pile up.
         gc.set_threshold(5_000, 10, 2)
 

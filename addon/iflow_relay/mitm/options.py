@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -75,6 +76,10 @@ class RelayOptions:
             self._check_listeners()
 
     def running(self) -> None:
+        # What start-up made lives as long as the process: the collector need not walk it again,
+        # which takes tens of milliseconds that every stream would wait for.
+        gc.collect()
+        gc.freeze()
         self._narrow_listeners()
         self._keep_bodies_for_viewers()
         self._check_upstream()
