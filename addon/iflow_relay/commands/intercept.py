@@ -75,9 +75,12 @@ def intercept(
         proxy = "127.0.0.1:0"
         shown = None
         if web:
+            from ..mitm.web import hash_password
+
             port, token = find_free_port(), secrets.token_hex(16)
             shown = f"http://127.0.0.1:{port}/?token={token}"
-            settings = (f"web_port={port}", f"web_password={token}", "web_open_browser=false")
+            password = hash_password(token)
+            settings = (f"web_port={port}", f"web_password={password}", "web_open_browser=false")
             start = start._replace(sets=(*start.sets, *settings))
         answer_for(shown)
     endpoint = None if private else check_address(listen)

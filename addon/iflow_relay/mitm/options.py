@@ -168,8 +168,10 @@ def read_values(sets: Sequence[str]) -> dict[str, Any]:
     opts = Options()
     for option in OPTIONS:
         opts.add_option(option.name, option.type, option.default, option.help)
+    # Those of other addons, such as mitmweb's, are for the program to judge that has them.
+    known = [t for t in sets if (name := t.partition("=")[0]) in opts or name.startswith("iflow_")]
     try:
-        load_options(opts, {}, sets)
+        load_options(opts, {}, known)
     except OptionsError as error:
         raise ValueError(str(error)) from error
     return {option.name: getattr(opts, option.name) for option in OPTIONS}
