@@ -36,6 +36,8 @@ class Presence(NamedTuple):
     confdir: str
     private: bool = False
     """Whether it serves one program alone, so that nobody else should use it."""
+    keyed: bool = False
+    """Whether its clients have to present a key of its own."""
     began: float = 0.0
     """When it began, in seconds since 1970."""
 

@@ -133,10 +133,9 @@ def use_running(relay: Presence) -> Iterator[Ready]:
 
 
 def find_suitable(hosts: Sequence[HostPattern]) -> Presence | None:
-    """The newest relay that runs, has a proxy, and takes the calls to these hosts."""
-    return next(
-        (relay for relay in find_running() if relay.proxy and has_hosts(relay.hosts, hosts)), None
-    )
+    """The newest relay that runs, has a proxy, takes the calls to these hosts, and any key."""
+    fit = (relay for relay in find_running() if relay.proxy and not relay.keyed)
+    return next((relay for relay in fit if has_hosts(relay.hosts, hosts)), None)
 
 
 def has_hosts(there: Sequence[str], asked: Sequence[HostPattern]) -> bool:

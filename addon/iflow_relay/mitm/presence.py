@@ -62,6 +62,7 @@ class RelayPresence:
             tuple(map(str, relay.config.hosts)),
             os.path.expanduser(ctx.options.confdir),
             PRIVATE in os.environ,
+            bool(relay.config.local_keys),
             self._began,
         )
         try:
