@@ -51,6 +51,7 @@ ROOMS = {
     "config": Room(3),
     "explanation": Room(4),
     "fetch": Room(3),
+    "files": Room(0),
     "ledger": Room(3),
     "library": Room(3),
     "presence": Room(3),

@@ -77,11 +77,16 @@ class BaseUrl:
     @property
     def authority(self) -> str:
         """The value of a Host header: the port only where it is not the scheme's own."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracket(self.host)
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def bracket(host: str) -> str:
+    """The host as it stands before a port: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}

@@ -8,11 +8,12 @@ host and all below it, an address or a network, each perhaps with a port. Loopba
 from __future__ import annotations
 
 import ipaddress
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from .credential import Secret, is_address, is_loopback
+from .credential import Secret, bracket, is_address, is_loopback
 
 AUTO = "environment"
 NONE = "none"
@@ -30,8 +31,14 @@ class Proxy(NamedTuple):
     login: Secret | None = None
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+        return f"{self.scheme}://{bracket(self.host)}:{self.port}"
+
+    @property
+    def authorization(self) -> str | None:
+        """The value of `Proxy-Authorization` (RFC 7617), if it wants one: to be sent, not shown."""
+        if self.login is None:
+            return None
+        return "Basic " + b64encode(self.login.reveal().encode()).decode()
 
 
 def parse_proxy(text: str) -> Proxy:

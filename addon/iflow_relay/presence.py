@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from .credential import is_loopback
+from .files import replace_file
 
 PRIVATE = "IFLOW_RELAY_PRIVATE"
 """Set in the environment of a relay that serves one program alone."""
@@ -47,9 +48,7 @@ def announce(presence: Presence) -> Path:
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{presence.instance}.json"
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(presence._asdict()), "utf-8")
-    fresh.replace(path)
+    replace_file(path, json.dumps(presence._asdict()).encode())
     return path
 
 

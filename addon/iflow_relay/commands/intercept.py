@@ -47,12 +47,7 @@ def intercept(
     hosts: tuple[str, ...],
     apps: tuple[str, ...],
     private: bool,
-    web: bool,
-    demo: bool,
-    quiet: bool,
-    verbose: int,
-    sets: tuple[str, ...],
-    mitmproxy_args: tuple[str, ...],
+    start: Start,
 ) -> None:
     """Be a proxy that answers the calls to api.openai.com, until Ctrl-C.
 
@@ -65,41 +60,43 @@ def intercept(
       iflow-relay intercept --host api.groq.com --web
       sudo iflow-relay intercept --app firefox
     """
-    start = Start(web, demo, quiet or private, verbose, sets, mitmproxy_args).prepare()
-    start = start._replace(sets=(*start.sets, *add_hosts(start.sets, hosts)))
+    start = start.prepare()
+    start = start.adding(*add_hosts(start.sets, hosts))
     if apps:
         check_capture()
-        watch_capture(verbose=verbose > 1)
+        watch_capture(verbose=start.verbose > 1)
+    captured = [f"local:{app}" for app in apps]
     if private:
         # One listener that nobody else can have taken: a proxy answers as an endpoint, too.
-        proxy = "127.0.0.1:0"
-        shown = None
-        if web:
-            from ..mitm.web import hash_password
-
-            port, token = find_free_port(), secrets.token_hex(16)
-            shown = f"http://127.0.0.1:{port}/?token={token}"
-            password = hash_password(token)
-            settings = (f"web_port={port}", f"web_password={password}", "web_open_browser=false")
-            start = start._replace(sets=(*start.sets, *settings))
-        answer_for(shown)
-    endpoint = None if private else check_address(listen)
-    host, port = check_address(proxy)
+        modes = ["regular@127.0.0.1:0", *captured]
+        run_relay(make_private(start), None, modes, lambda url, session: "")
+        return
+    endpoint, (host, port) = check_address(listen), check_address(proxy)
     if (host, port) == endpoint:
         raise click.UsageError("--listen and --proxy are one address: give each its own")
-    modes = [f"regular@{host}:{port}", *(f"local:{app}" for app in apps)]
+    virtual, address = read_config(start.sets).hosts, f"http://{host}:{port}"
     run_relay(
         start,
         endpoint,
-        modes,
-        lambda url, session: (
-            render_interception(
-                url, f"http://{host}:{port}", read_config(start.sets).hosts, session, web=web
-            )
-            if not private
-            else ""
-        ),
+        [f"regular@{host}:{port}", *captured],
+        lambda url, session: render_interception(url, address, virtual, session, web=start.web),
     )
+
+
+def make_private(start: Start) -> Start:
+    """A start that says to its starter alone that it is ready, and ends with it."""
+    shown = None
+    if start.web:
+        from ..mitm.web import hash_password
+
+        port, token = find_free_port(), secrets.token_hex(16)
+        shown = f"http://127.0.0.1:{port}/?token={token}"
+        password = hash_password(token)
+        start = start.adding(
+            f"web_port={port}", f"web_password={password}", "web_open_browser=false"
+        )
+    answer_for(shown)
+    return start._replace(quiet=True)
 
 
 def add_hosts(sets: tuple[str, ...], hosts: tuple[str, ...]) -> tuple[str, ...]:

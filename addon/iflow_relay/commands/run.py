@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import click
@@ -77,6 +77,18 @@ def run(
         if running
         else start_private(make_arguments(show, demo, patterns, sets), before | named)
     )
+    sys.exit(run_with(relay, command, before, expected_hosts(patterns, sets), verbose=verbose))
+
+
+def run_with(
+    relay: AbstractContextManager[Ready],
+    command: Sequence[str],
+    before: Mapping[str, str],
+    hosts: Sequence[str],
+    *,
+    verbose: bool,
+) -> int:
+    """Run a command beside a relay; `hosts` are its virtual hosts where it does not say them."""
     with Signals() as signals:
         try:
             find_program(command[0], before)
@@ -88,18 +100,17 @@ def run(
                 variables = point_at(
                     before,
                     proxy=ready.proxy,
-                    hosts=ready.hosts or expected_hosts(patterns, sets),
+                    hosts=ready.hosts or hosts,
                     confdir=ready.confdir,
                     folder=Path(folder),
                 )
-                code = signals.run(command, before | variables)
+                return signals.run(command, {**before, **variables})
         except NotStarted as error:
             warn(str(error))
-            code = error.code
+            return error.code
         except (RelayFailed, AuthorityError, OSError) as error:
             warn(str(error))
-            code = FAILED
-    sys.exit(code)
+            return FAILED
 
 
 def make_arguments(

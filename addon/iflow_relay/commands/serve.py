@@ -13,15 +13,7 @@ from .starting import Start, check_address, run_relay, start_options
     "--listen", default="127.0.0.1:8000", show_default=True, metavar="[HOST:]PORT", help="Where."
 )
 @start_options
-def serve(
-    listen: str,
-    web: bool,
-    demo: bool,
-    quiet: bool,
-    verbose: int,
-    sets: tuple[str, ...],
-    mitmproxy_args: tuple[str, ...],
-) -> None:
+def serve(listen: str, start: Start) -> None:
     """Serve http://127.0.0.1:8000/v1 until Ctrl-C.
 
     What follows -- goes to mitmdump (or mitmweb) as it is.
@@ -32,11 +24,10 @@ def serve(
       iflow-relay serve --listen 8080 --set iflow_base_url=http://127.0.0.1:11434/v1
       iflow-relay serve --web -- --set web_port=9000
     """
-    start = Start(web, demo, quiet, verbose, sets, mitmproxy_args)
     address = check_address(listen)
     run_relay(
         start.prepare(),
         address,
         (),
-        lambda url, session: render_greeting(url, session, demo=demo, web=web),
+        lambda url, session: render_greeting(url, session, demo=start.demo, web=start.web),
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -24,14 +25,6 @@ verbose_option = click.option(
 mitmproxy_argument = click.argument("mitmproxy_args", nargs=-1, type=click.UNPROCESSED)
 
 
-def start_options[F: Callable[..., None]](command: F) -> F:
-    """The options that every command has which starts a relay."""
-    options = (web_option, demo_option, quiet_option, verbose_option, set_option)
-    for option in reversed((*options, mitmproxy_argument)):
-        command = option(command)
-    return command
-
-
 class Start(NamedTuple):
     """How a relay is to be started."""
 
@@ -42,6 +35,10 @@ class Start(NamedTuple):
     sets: tuple[str, ...]
     mitmproxy_args: tuple[str, ...]
 
+    def adding(self, *sets: str) -> Start:
+        """The same with further settings."""
+        return self._replace(sets=(*self.sets, *sets))
+
     def prepare(self) -> Start:
         """The same with what `--demo` stands for; raises UsageError."""
         if self.mitmproxy_args and "--" not in sys.argv:
@@ -49,6 +46,29 @@ class Start(NamedTuple):
                 f"What is {self.mitmproxy_args[0]!r}? Arguments for mitmproxy follow --"
             )
         return self._replace(sets=(*start_demo(), *self.sets)) if self.demo else self
+
+
+def start_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every command has which starts a relay, given to it as one `start`."""
+
+    @functools.wraps(command)
+    def packed(
+        *,
+        web: bool,
+        demo: bool,
+        quiet: bool,
+        verbose: int,
+        sets: tuple[str, ...],
+        mitmproxy_args: tuple[str, ...],
+        **own: Any,
+    ) -> None:
+        command(start=Start(web, demo, quiet, verbose, sets, mitmproxy_args), **own)
+
+    made: Callable[..., None] = packed
+    options = (web_option, demo_option, quiet_option, verbose_option, set_option)
+    for option in reversed((*options, mitmproxy_argument)):
+        made = option(made)
+    return made
 
 
 Greet = Callable[[str, Session], str]

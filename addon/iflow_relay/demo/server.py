@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Self
 
+from ..credential import bracket
 from .cache import Cache
 from .connection import Connection
 from .journal import Journal
@@ -23,8 +24,7 @@ class DemoServer:
     @property
     def base_url(self) -> str:
         """What a client takes as its base URL."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}/v1"
+        return f"http://{bracket(self.host)}:{self.port}/v1"
 
     @property
     def stats(self) -> dict[str, int]:

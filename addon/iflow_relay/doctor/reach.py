@@ -5,13 +5,12 @@ With a proxy on the way it is the proxy that is looked up and connected to, and 
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Generator
 
-from ..credential import BaseUrl, is_address
+from ..credential import BaseUrl, bracket, is_address
 from ..next_proxy import Proxy
 from .patience import NETWORK, Stopwatch, in_time
 from .verdict import Verdict, failure, ok, skipped, warning
@@ -140,11 +139,10 @@ def _connect(addresses: list[str], port: int) -> socket.socket:
 
 def _ask_proxy(connection: socket.socket, base: BaseUrl, proxy: Proxy) -> None:
     """Have the proxy connect on; raises OSError where it does not."""
-    host = f"[{base.host}]" if ":" in base.host else base.host
-    lines = [f"CONNECT {host}:{base.port} HTTP/1.1", f"Host: {host}:{base.port}"]
-    if proxy.login:
-        login = base64.b64encode(proxy.login.reveal().encode()).decode()
-        lines.append(f"Proxy-Authorization: Basic {login}")
+    host = f"{bracket(base.host)}:{base.port}"
+    lines = [f"CONNECT {host} HTTP/1.1", f"Host: {host}"]
+    if login := proxy.authorization:
+        lines.append(f"Proxy-Authorization: {login}")
     connection.sendall("\r\n".join((*lines, "", "")).encode())
     head = b""
     while b"\r\n\r\n" not in head and len(head) < MAX_HEAD:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from ..files import replace_file
 from ..trust.authority import (
     CERTIFICATE_FILE,
     KEY_FILE,
@@ -16,7 +17,7 @@ from ..trust.authority import (
     secure_key,
 )
 from ..trust.pem import parse_certificates, render_certificate
-from ..trust.steps import write_public
+from ..trust.steps import PUBLIC
 
 _BITS: Final = 2048
 """mitmproxy's own default, `key_size`."""
@@ -82,4 +83,4 @@ def _take_out_certificate(folder: Path) -> None:
     """Write the certificate that stands with the key."""
     der = next(parse_certificates((folder / KEY_FILE).read_bytes()), None)
     if der:
-        write_public(folder / CERTIFICATE_FILE, render_certificate(der))
+        replace_file(folder / CERTIFICATE_FILE, render_certificate(der), PUBLIC)

@@ -22,13 +22,12 @@ from mitmproxy.proxy.server import ConnectionHandler
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 from mitmproxy.tls import ClientHelloData, TlsData
 
-from ..credential import is_loopback
+from ..credential import bracket, is_loopback
 from ..interception import decide
 from .gate import TakeOver, make_gate
 from .hooks import HooksAtOnce, HookTable
 from .layer import RelayHttpLayer
 from .options import LISTENING
-from .passage import proxy_authorization
 from .policy import Policy
 from .relay import Relay
 
@@ -173,12 +172,11 @@ class RelayConnect:
     def http_connect_upstream(self, flow: HTTPFlow) -> None:
         """Log in at the proxy behind the relay, and write an IPv6 address as it has to be."""
         if ":" in flow.request.host:
-            flow.request.authority = f"[{flow.request.host}]:{flow.request.port}"
+            flow.request.authority = f"{bracket(flow.request.host)}:{flow.request.port}"
             flow.request.headers["Host"] = flow.request.authority
         address = (flow.server_conn.address or ("", 0))[:2]
         for proxy in self.relay.route.proxies.values():
-            if (proxy.host, proxy.port) == address and proxy.login:
-                login = proxy_authorization(proxy)
+            if (proxy.host, proxy.port) == address and (login := proxy.authorization):
                 flow.request.headers["Proxy-Authorization"] = login
 
     def next_layer(self, nextlayer: NextLayer) -> None:

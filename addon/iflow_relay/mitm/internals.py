@@ -2,8 +2,9 @@
 
 mitmproxy answers a failure of its own with a page of HTML, ends a stream that broke as if all were
 well where an addon streams it, and has no hook for either (its issue 4854). So what is ours runs in
-layers of this folder that lean on mitmproxy's own: `layer`, `stream`, `answering`, `http1`,
-`http1_upstream`, `hooks` and `connect`.
+layers of this folder that lean on mitmproxy's own: `layer`, `stream`, `answering`, `connecting`,
+`gate`, `passage`, `http1` and `http1_upstream`; `hooks`, `connect`, `presence` and `master` reach
+into what runs them.
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ import re
 
 from mitmproxy import http
 from mitmproxy.addonmanager import AddonManager
+from mitmproxy.addons.proxyserver import Proxyserver, Servers
+from mitmproxy.master import Master
+from mitmproxy.proxy.layer import Layer
 from mitmproxy.proxy.layers import modes
 from mitmproxy.proxy.layers.http import HttpLayer, HttpStream
 from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
+from mitmproxy.proxy.mode_servers import ServerInstance
 from mitmproxy.proxy.server import ConnectionHandler
 
 NEEDED = {
+    Layer: ("_handle_event", "_paused", "_paused_event_queue"),
     HttpStream: (
         "state_wait_for_request_headers",
         "handle_connect",
@@ -41,13 +47,28 @@ NEEDED = {
         "connections",
         "streams",
         "waiting_for_establishment",
+        "command_sources",
+        "register_connection",
     ),
     HttpUpstreamProxy: ("make",),
     modes.DestinationKnown: ("finish_start",),
     http.MessageData: ("__post_init__",),
     AddonManager: ("lookup", "chain"),
     ConnectionHandler: ("server_event", "timeout_watchdog", "max_conns", "transports", "layer"),
-    Http1Client: ("read_headers", "read_body", "response", "conn"),
+    Http1Client: (
+        "read_headers",
+        "read_body",
+        "mark_done",
+        "send",
+        "done",
+        "buf",
+        "response",
+        "conn",
+    ),
+    Master: ("_legacy_log_events",),
+    Proxyserver: ("connections", "servers"),
+    Servers: ("changed", "is_updating"),
+    ServerInstance: ("mode", "listen_addrs"),
     Http1Server: ("send", "read_headers", "read_body", "done", "buf", "state", "conn", "mark_done"),
 }
 """What the relay's layers override or use of mitmproxy's."""

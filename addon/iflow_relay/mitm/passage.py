@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 
 from mitmproxy import ctx, http
@@ -186,16 +185,10 @@ class RelayPassage(layer.Layer):
 
 def with_login(head: bytes, proxy: Proxy) -> bytes:
     """The head with what the proxy wants to know of who asks."""
-    if proxy.login is None:
+    if (login := proxy.authorization) is None:
         return head
     line, _, rest = head.partition(b"\n")
-    return b"%b\nProxy-Authorization: %b\r\n%b" % (line, proxy_authorization(proxy), rest)
-
-
-def proxy_authorization(proxy: Proxy) -> bytes:
-    """The value of `Proxy-Authorization` (RFC 7617)."""
-    assert proxy.login
-    return b"Basic " + base64.b64encode(proxy.login.reveal().encode())
+    return b"%b\nProxy-Authorization: %b\r\n%b" % (line, login.encode(), rest)
 
 
 def _given_proxy(context: Context) -> Proxy | None:

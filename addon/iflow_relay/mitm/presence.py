@@ -13,6 +13,7 @@ from mitmproxy.proxy import mode_specs
 from mitmproxy.proxy.mode_servers import ServerInstance
 from mitmproxy.utils import asyncio_utils
 
+from ..credential import bracket
 from ..presence import PRIVATE, Presence, announce
 from ..system_proxy import switch
 from .relay import Relay
@@ -89,5 +90,5 @@ def _address(server: ServerInstance[mode_specs.ProxyMode]) -> str | None:
     if not server.listen_addrs:
         return None
     host, port = server.listen_addrs[0][:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104 - compared
-    return f"http://[{host}]:{port}" if ":" in host and "[" not in host else f"http://{host}:{port}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
+    return f"http://{bracket(host)}:{port}"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mitmproxy import ctx
 
+from ..credential import bracket
 from ..routing import Kind
 from .call import Ended
 from .relay import Relay
@@ -31,8 +32,7 @@ class RelayReport:
             return
         addresses = ctx.master.addons.get("proxyserver").listen_addrs()
         host, port = addresses[0][:2] if addresses else ("127.0.0.1", 0)
-        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        if greeting := self._greet(f"http://{authority}/v1"):
+        if greeting := self._greet(f"http://{bracket(host)}:{port}/v1"):
             print(greeting, flush=True)
 
     def _report(self, ended: Ended) -> None:

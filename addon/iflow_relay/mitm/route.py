@@ -9,6 +9,7 @@ from mitmproxy.proxy.mode_specs import ReverseMode
 
 from .. import __version__
 from ..catalog import render_models
+from ..credential import bracket
 from ..dialects.chat import parse_chat
 from ..errors import InternalError, InvalidRequest, LoopDetected, NotFound, WebSocketRefused
 from ..guard import check_host, check_key, check_origin, host_of, is_virtual
@@ -176,8 +177,7 @@ class RelayRoute(HasRelay):
         host = str(flow.metadata["iflow.host"])
         if is_virtual(host, self.relay.config.hosts):
             host = "127.0.0.1"
-        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        text = render_pac(self.relay.config.hosts, authority)
+        text = render_pac(self.relay.config.hosts, f"{bracket(host)}:{port}")
         # What it says changes with the options and with the relay's port.
         fields = ((b"Content-Type", MEDIA_TYPE.encode()), (b"Cache-Control", b"no-cache"))
         flow.response = http.Response.make(200, text, fields)

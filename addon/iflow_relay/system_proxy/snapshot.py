@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -12,6 +9,7 @@ from typing import Literal, NamedTuple
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..files import replace_file
 from .desktop import SystemProxyError, Values
 from .owner import Owner
 
@@ -84,24 +82,9 @@ def save(snapshot: Snapshot) -> None:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _replace(path, snapshot.model_dump_json(indent=2).encode())
+        replace_file(path, snapshot.model_dump_json(indent=2).encode())
     except OSError as error:
         raise SnapshotError(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Write a file that is whole at every moment, and its owner's alone."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
 
 
 def _move_aside(path: Path, why: str) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from ..files import replace_file
 from .pem import parse_certificates, render_certificate
-from .steps import write_public
+from .steps import PUBLIC
 
 SYSTEM_BUNDLES: Final = (
     "etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
@@ -62,7 +63,7 @@ def write_merged(folder: Path, source: Path | None, authority: Path) -> Path:
     path = folder / f"bundle-{hashlib.sha256(data).hexdigest()[:8]}.pem"
     if not path.is_file() or path.read_bytes() != data:
         # Whoever may not read the source may not read its copy.
-        write_public(path, data, source.stat().st_mode & 0o644 if source else 0o644)
+        replace_file(path, data, source.stat().st_mode & PUBLIC if source else PUBLIC)
     return path
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files import replace_file
 from .machine import Machine
+
+PUBLIC = 0o644
+"""The permissions of a file that others may read."""
 
 
 class MakeFolder(NamedTuple):
@@ -88,24 +91,10 @@ def _take(step: Step, machine: Machine) -> None:
         case MakeFolder(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         case Copy(source, target):
-            write_public(target, source.read_bytes())
+            replace_file(target, source.read_bytes(), PUBLIC)
         case Remove(path):
             path.unlink(missing_ok=True)
         case Run(command):
             outcome = machine.run(command)
             if outcome.status:
                 raise StepError(outcome.why)
-
-
-def write_public(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file that others may read, so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(data)
-        os.chmod(fresh, mode)
-        os.replace(fresh, path)
-    except BaseException:
-        os.unlink(fresh)
-        raise

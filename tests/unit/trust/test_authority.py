@@ -61,7 +61,8 @@ def test_mitmproxys_own_is_good(tmp_path: Path) -> None:
 def test_a_key_with_a_passphrase_is_left_to_mitmproxy(tmp_path: Path) -> None:
     """Which has an option for it; nobody is asked for it here."""
     key = make_key()
-    read_authority(lay_down(tmp_path, render_key(key, b"secret"), make_certificate(key)))
+    folder = lay_down(tmp_path, render_key(key, b"secret"), make_certificate(key))
+    assert read_authority(folder).subject == "CN=mitmproxy"
 
 
 KEY = make_key()
