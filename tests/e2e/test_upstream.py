@@ -236,7 +236,8 @@ def test_the_upstreams_own_models_are_listed(aim: Aim) -> None:
     """Where it is not iFlow, and a model is looked up in its list."""
     listed = {"object": "list", "data": [{"id": "llama3:8b", "object": "model"}]}
     body = json.dumps(listed).encode()
-    answer = JSON_HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    # It hangs up after each answer, so it says so: else the next request may meet it doing that.
+    answer = JSON_HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     with stub(replies(answer)) as server:
         relay = aim(server.base_url)
         with relay.client() as client:
