@@ -14,6 +14,8 @@ COMMANDS = (
     "run",
     "env",
     "explain",
+    "login",
+    "logout",
     "status",
     "models",
     "system-proxy",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .catalog import MapRule, parse_map_rule
-from .credential import BaseUrl, Secret, parse_base_url
+from .credential import BaseUrl, Secret, parse_base_url, parse_key
 from .dialects.chat import RULES
 from .guard import LOOPBACK
 from .next_proxy import AUTO, read_route
@@ -41,6 +41,19 @@ OPTIONS = (
         "",
         "Key, over IFLOW_API_KEY, over settings.json's apiKey. Others can see a command line: "
         "prefer the environment or the file.",
+    ),
+    Option(
+        "iflow_oauth_url",
+        str,
+        "",
+        "OAuth service, over IFLOW_OAUTH_URL, over https://iflow.cn.",
+    ),
+    Option(
+        "iflow_oauth_client_secret",
+        str,
+        "",
+        "Client secret of the OAuth service, over IFLOW_OAUTH_CLIENT_SECRET; without one a login "
+        "by OAuth and its renewal cannot be had.",
     ),
     Option(
         "iflow_user_agent",
@@ -116,6 +129,8 @@ class Config:
     settings: Path
     base_url: BaseUrl | None
     api_key: Secret | None
+    oauth_url: BaseUrl | None
+    oauth_client_secret: Secret | None
     user_agent: str
     hosts: tuple[HostPattern, ...]
     models: str
@@ -147,8 +162,10 @@ def parse_config(options: Mapping[str, Any]) -> Config:
 
     return Config(
         settings=read("settings", _parse_path),
-        base_url=read("base_url", lambda text: parse_base_url(text) if text.strip() else None),
-        api_key=read("api_key", lambda text: Secret(_parse_key(text)) if text.strip() else None),
+        base_url=read("base_url", _parse_address),
+        api_key=read("api_key", _parse_secret),
+        oauth_url=read("oauth_url", _parse_address),
+        oauth_client_secret=read("oauth_client_secret", _parse_secret),
         user_agent=read("user_agent", _parse_user_agent),
         hosts=read("hosts", lambda texts: tuple(parse_host_pattern(text) for text in texts)),
         models=read("models", _parse_models),
@@ -156,7 +173,7 @@ def parse_config(options: Mapping[str, Any]) -> Config:
         report_model=read("report_model", lambda text: _one_of(("run", "requested"), text)),
         pinned=read("pinned", lambda text: _one_of(("refuse", "tunnel"), text)),
         next_proxy=read("next_proxy", _parse_next_proxy),
-        local_keys=read("local_keys", lambda texts: tuple(Secret(_parse_key(t)) for t in texts)),
+        local_keys=read("local_keys", lambda texts: tuple(map(parse_key, texts))),
         cors_origins=read("cors_origins", lambda texts: tuple(map(_parse_origin, texts))),
         max_concurrency=read("max_concurrency", lambda n: _at_least(0, n)),
         timeout=read("timeout", lambda n: _at_least(1, n)),
@@ -190,11 +207,12 @@ def _expand(text: str) -> Path:
         raise ValueError(f"{text!r}: there is no such user") from error
 
 
-def _parse_key(text: str) -> str:
-    key = text.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError("a key is empty, or has blanks or letters that no header can carry")
-    return key
+def _parse_address(text: str) -> BaseUrl | None:
+    return parse_base_url(text) if text.strip() else None
+
+
+def _parse_secret(text: str) -> Secret | None:
+    return parse_key(text) if text.strip() else None
 
 
 def _parse_user_agent(text: str) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from . import __version__
 from .catalog import BUILTIN
@@ -67,6 +69,7 @@ def status_rows(session: Session, config: Config) -> list[Row]:
         (name, Secret(value).masked if name == "api_key" else value, origin)
         for name, (value, origin) in session.found.items()
     ]
+    rows.extend(expiry_rows(session))
     defaults = parse_config({option.name: option.default for option in OPTIONS})
     for name in ("user_agent", "models", "hosts"):
         value = getattr(config, name)
@@ -76,13 +79,35 @@ def status_rows(session: Session, config: Config) -> list[Row]:
     return rows
 
 
+def expiry_rows(session: Session) -> list[Row]:
+    """Until when the key is good, where that is known."""
+    tokens = session.current().tokens if session.is_logged_in else None
+    if tokens is None or tokens.expires is None:
+        return []
+    when = datetime.fromtimestamp(tokens.expires).astimezone()
+    left = tokens.expires - time.time()
+    return [("expires", f"{when:%Y-%m-%d %H:%M} ({render_left(left)})", tokens.place)]
+
+
+def render_left(seconds: float) -> str:
+    """How long it is until then, in the largest unit that is at least one."""
+    units = (("day", 86400), ("hour", 3600), ("minute", 60))
+    size = abs(seconds)
+    name, length = next((unit for unit in units if size >= unit[1]), units[-1])
+    number = int(size // length)
+    text = f"{number} {name}{'' if number == 1 else 's'}"
+    return f"in {text}" if seconds >= 0 else f"{text} ago"
+
+
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table as wide as the terminal, with nothing around it."""
     from rich import box  # here, because it costs a start that prints none
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(*head, box=box.SIMPLE_HEAD, pad_edge=False)
+    # Folded, not cut: an address with its end missing is of no use.
+    columns = [Column(name, overflow="fold") for name in head]
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         table.add_row(*row)
     Console(soft_wrap=False).print(table)

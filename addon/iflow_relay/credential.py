@@ -55,6 +55,24 @@ class Secret:
         return hash((Secret, self._value))
 
 
+def parse_key(text: str) -> Secret:
+    """A key as it was pasted, blanks and line ends around it removed.
+
+    Raises ValueError that says what is wrong with it, and never quotes it.
+    """
+    key = text.strip().strip("\ufeff\u200b").strip()
+    if not key:
+        raise ValueError("the key is empty")
+    if not key.isascii():
+        at = next(place for place, letter in enumerate(key, 1) if not letter.isascii())
+        raise ValueError(
+            f"letter {at} of the key is not plain ASCII, so no header can carry it: copy it again"
+        )
+    if not key.isprintable() or " " in key:
+        raise ValueError("the key has blanks or line ends within it: copy it again, in one piece")
+    return Secret(key)
+
+
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
     """Where the upstream's API begins; `path` has no trailing slash."""

@@ -7,10 +7,12 @@ from typing import Any
 
 from .catalog import NO_LIST, named_model
 from .config import Config
-from .fetch import fetch_models
+from .fetch import BY_DEFAULT, fetch_models
 from .library import Library
+from .next_proxy import Proxy
 from .refusal import read_failure, read_list
-from .session import Session
+from .session import Session, Upstream
+from .verification import Verification
 
 
 def list_models(config: Config, environ: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -19,10 +21,22 @@ def list_models(config: Config, environ: Mapping[str, str]) -> list[dict[str, An
     library.use(config.models)
     if (own := library.own_list(None)) is not None:
         return own
-    upstream = Session(config, environ).current()
+    return list_models_of(Session(config, environ).current(), library, config.user_agent)
+
+
+def list_models_of(
+    upstream: Upstream,
+    library: Library,
+    agent: str,
+    proxy: Proxy | None = None,
+    verification: Verification = BY_DEFAULT,
+) -> list[dict[str, Any]]:
+    """The same for an upstream that is known; raises RelayError."""
     if (own := library.own_list(upstream.base_url)) is not None:
         return own
-    status, body = fetch_models(upstream.base_url, upstream.key, config.user_agent)
+    status, body = fetch_models(
+        upstream.base_url, upstream.key, agent, proxy=proxy, verification=verification
+    )
     if status < 300:
         return library.overlay().apply(read_list(body))
     entries = library.overlay().apply(named_model(upstream.model))

@@ -12,15 +12,14 @@ from .credential import DEFAULT_BASE_URL, BaseUrl, Secret, parse_base_url
 from .errors import CredentialError, NotLoggedIn, RelayError, SettingsInvalid
 from .settings import Sourced, from_environment
 from .store import CredentialStore, Signature, Stored
+from .succession import Successors, Unwritten
+from .tokens import Held, Tokens
 
 logger = logging.getLogger(__name__)
 
 _PRINTABLE = re.compile(r"[!-~]+")
 
-HOW_TO_LOG_IN = (
-    'write {"apiKey": "…", "baseUrl": "https://…/v1"} into ~/.iflow/settings.json, or set '
-    "IFLOW_API_KEY and IFLOW_BASE_URL"
-)
+HOW_TO_LOG_IN = "run `iflow-relay login`, or set IFLOW_API_KEY and IFLOW_BASE_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +30,29 @@ class Upstream:
     key: Secret | None
     model: str | None
     origins: Mapping[str, str]
+    tokens: Tokens | None = None
+    """What renews the key; None where nothing does."""
+
+    @property
+    def held(self) -> Held | None:
+        """The key with what renews it; None where nothing does."""
+        return Held(self.key, self.tokens) if self.key and self.tokens else None
 
 
 class Session:
     """Gives the upstream of now; files are looked at again only when they have changed."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, config: Config, environ: Mapping[str, str], successors: Successors | None = None
+    ) -> None:
         self._config = config
         self._environ = environ
         self._store = CredentialStore(config.settings, environ)
         self._signature: Signature | None = None
         self._upstream: Upstream | None = None
+        self._successors = successors or Successors()
+        self.unwritten: Unwritten | None = None
+        """What is in use though the file says something older; None where they agree."""
         self.problem: RelayError | None = None
         self.found: dict[str, Sourced] = {}
         """What was found for each value, used or not: the key unmasked, for `status` to mask."""
@@ -63,8 +74,14 @@ class Session:
     def refresh(self) -> None:
         """Read the files again if they changed; what was good goes on if they broke."""
         signature = self._store.signature()
-        if signature == self._signature:
-            return
+        if signature != self._signature:
+            self._read(signature)
+
+    def read_again(self) -> None:
+        """Read the files though they may look as before: what came after them is known now."""
+        self._read(self._store.signature())
+
+    def _read(self, signature: Signature) -> None:
         try:
             self._upstream, self.problem = self._resolve(self._load()), None
         except NotLoggedIn as problem:
@@ -101,7 +118,8 @@ class Session:
         """Each value from the highest place that has it."""
         address = self._from_above("baseUrl") or stored.base_url
         address = address or Sourced(DEFAULT_BASE_URL, "default")
-        key = self._from_above("apiKey") or stored.api_key
+        above = self._from_above("apiKey")
+        key = above or stored.api_key
         model = self._from_above("modelName") or stored.model
         found = {"base_url": address, "api_key": key, "model": model}
         self.found = {name: value for name, value in found.items() if value}
@@ -115,9 +133,26 @@ class Session:
             raise SettingsInvalid(
                 f"The key ({key.origin}) has blanks or letters that no header can carry."
             )
+        secret = Secret(key.value) if key else None
+        tokens = None if above else _tokens_for(base_url, stored.tokens)
+        self.unwritten = None
+        old = Held(secret, tokens) if secret and tokens else None
+        if old and (after := self._successors.latest(old)):
+            self.unwritten = Unwritten(old, after)
+            secret, tokens = after.key, after.tokens
         return Upstream(
             base_url,
-            Secret(key.value) if key else None,
+            secret,
             model.value if model else None,
             {name: value.origin for name, value in self.found.items()},
+            tokens,
         )
+
+
+def _tokens_for(base_url: BaseUrl, tokens: Tokens | None) -> Tokens | None:
+    """The tokens, where what they renew belongs to this upstream.
+
+    A file may hold another program's login beside a base URL and a key that were put in later: to
+    renew there would overwrite that key, and send iFlow's to somebody else.
+    """
+    return tokens if tokens and (tokens.marked or base_url.is_iflow) else None

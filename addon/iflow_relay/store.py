@@ -1,15 +1,18 @@
-"""The credential files on disk: read when they change, never written."""
+"""The credential files on disk: read when they change."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from .settings import MAX_FILE, Sourced, parse_document, parse_settings
+from . import tokens
+from .files import read_file, short_path
+from .settings import Sourced, parse_document, parse_settings
+from .tokens import CLI_FILE, Tokens
 
-COMPANIONS: Final = (("oauth_creds.json", "apiKey"), ("iflow_accounts.json", "iflowApiKey"))
+COMPANIONS: Final = ((CLI_FILE, "apiKey"), ("iflow_accounts.json", "iflowApiKey"))
 """Further files that the CLI writes beside settings.json, and where each keeps a key."""
 
 Signature = tuple[tuple[int, int, int] | None, ...]
@@ -22,6 +25,8 @@ class Stored(NamedTuple):
     api_key: Sourced | None = None
     base_url: Sourced | None = None
     model: Sourced | None = None
+    tokens: Tokens | None = None
+    """What renews the key, where it came by OAuth."""
 
 
 class CredentialStore:
@@ -40,51 +45,57 @@ class CredentialStore:
     def load(self) -> Stored:
         """Read the files; raises ValueError in words if settings.json is there but unusable."""
         data = _read(self.path)
-        name = _short(self.path)
+        name = short_path(self.path)
         self.needs_companions = True
         if data is None:
-            return Stored(False, self._companion_key())
+            key, renews = self._companion_key()
+            return Stored(False, key, tokens=renews)
         try:
             settings = parse_settings(data, self._environ)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
-        self.needs_companions = not (settings.api_key or settings.search_api_key)
+        document = parse_document(data)
+        key = _sourced(settings.api_key, f"{name} apiKey")
+        key = key or _sourced(settings.search_api_key, f"{name} searchApiKey")
+        renews = tokens.read_settings(document) if key else None
+        by_cli = renews is None and document.get("selectedAuthType") == tokens.AUTH_TYPE
+        self.needs_companions = key is None or by_cli
+        if self.needs_companions:
+            # Where the CLI has logged in by OAuth its own file goes before (its own rule).
+            theirs, renews = self._companion_key()
+            key = theirs if key is None or renews else key
         return Stored(
             True,
-            _sourced(settings.api_key, f"{name} apiKey")
-            or _sourced(settings.search_api_key, f"{name} searchApiKey")
-            or self._companion_key(),
+            key,
             _sourced(settings.base_url, f"{name} baseUrl"),
             _sourced(settings.model_name, f"{name} modelName"),
+            renews,
         )
 
-    def _companion_key(self) -> Sourced | None:
+    def _companion_key(self) -> tuple[Sourced | None, Tokens | None]:
         for filename, field in COMPANIONS:
-            path = self.path.with_name(filename)
-            try:
-                value = parse_document(_read(path) or b"{}").get(field)
-            except ValueError:
-                # A companion is the CLI's private notebook: one that is damaged is no key.
-                continue
+            document = self._companion(filename)
+            value = document.get(field)
             if isinstance(value, str) and value.strip():
-                return Sourced(value.strip(), f"{_short(path)} {field}")
-        return None
+                origin = f"{short_path(self.path.with_name(filename))} {field}"
+                renews = tokens.read_cli_file(document) if filename == CLI_FILE else None
+                return Sourced(value.strip(), origin), renews
+        return None, None
+
+    def _companion(self, filename: str) -> dict[str, Any]:
+        try:
+            return parse_document(_read(self.path.with_name(filename)) or b"{}")
+        except ValueError:
+            # A companion is the CLI's private notebook: one that is damaged holds nothing.
+            return {}
 
 
 def _read(path: Path) -> bytes | None:
     """The file's bytes, None where there is no file; raises ValueError in words."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except IsADirectoryError:
-        raise ValueError(f"{_short(path)} is a folder, not a file") from None
+        return read_file(path)
     except OSError as error:
-        raise ValueError(f"{_short(path)} cannot be read: {error.strerror}") from error
-    if len(data) > MAX_FILE:
-        raise ValueError(f"{_short(path)} is larger than {MAX_FILE >> 20} MB: it is another file")
-    return data
+        raise ValueError(f"{short_path(path)} cannot be read: {error.strerror}") from error
 
 
 def _stat(path: str) -> tuple[int, int, int] | None:
@@ -97,11 +108,3 @@ def _stat(path: str) -> tuple[int, int, int] | None:
 
 def _sourced(value: str | None, origin: str) -> Sourced | None:
     return Sourced(value, origin) if value else None
-
-
-def _short(path: Path) -> str:
-    """The path as its owner writes it."""
-    try:
-        return f"~/{path.relative_to(Path.home())}"
-    except (ValueError, RuntimeError):
-        return str(path)

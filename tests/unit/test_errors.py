@@ -22,9 +22,11 @@ from iflow_relay.errors import (
 
 
 def all_errors(root: type[RelayError] = RelayError) -> Iterator[type[RelayError]]:
+    """The tree; a room may have further ones that never leave it."""
     for kind in root.__subclasses__():
-        yield kind
-        yield from all_errors(kind)
+        if kind.__module__.startswith(errors.__name__):
+            yield kind
+            yield from all_errors(kind)
 
 
 DRAWN = re.findall(r"[├└]── (\w+)(?: +(\d{3})  (\w+))?", errors.__doc__ or "")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .. import fetch
 from ..catalog import NO_LIST
 from ..credential import BaseUrl
 from ..errors import RelayError
-from ..headers import user_agent
 from ..next_proxy import Proxy
 from ..refusal import read_failure, read_list, read_redirect
 from ..session import Upstream
@@ -38,20 +38,9 @@ def open_client(
     upstream: Upstream, proxy: Proxy | None, make_context: MakeContext, agent: str
 ) -> Iterator[httpx2.Client]:
     """A client that is to the upstream what the relay is."""
-    import httpx2  # here, because it costs a start that never calls
-
     base = upstream.base_url
-    headers = {"User-Agent": user_agent(agent, base, "iflow-relay")}
-    if upstream.key:
-        headers["Authorization"] = f"Bearer {upstream.key.reveal()}"
-    with httpx2.Client(
-        headers=headers,
-        proxy=_render_proxy(proxy),
-        verify=make_context() if base.scheme == "https" else True,
-        # No proxy from the environment: it may be this relay.
-        trust_env=False,
-        timeout=WAIT,
-    ) as client:
+    context = make_context() if base.scheme == "https" else None
+    with fetch.open_client(base, upstream.key, agent, WAIT, proxy, context) as client:
         yield client
 
 
@@ -105,12 +94,3 @@ def _without_list(status: int, base: BaseUrl) -> Verdict:
 
 
 ONLY_LIVE: Final = "whether it takes the key, --live shows"
-
-
-def _render_proxy(proxy: Proxy | None) -> httpx2.Proxy | None:
-    import httpx2
-
-    if proxy is None:
-        return None
-    user, _, password = proxy.login.reveal().partition(":") if proxy.login else ("", "", "")
-    return httpx2.Proxy(str(proxy), auth=(user, password) if proxy.login else None)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from ..config import Config
+from ..console import render_left
 from ..credential import Secret, parse_base_url
-from ..errors import NotLoggedIn, SettingsInvalid
+from ..errors import LoginError, NotLoggedIn, SettingsInvalid
 from ..session import HOW_TO_LOG_IN, Session
 from ..store import COMPANIONS, CredentialStore
 from .verdict import Verdict, failure, ok, read_advice, skipped, warning
+
+LOG_IN: Final = "if that fails: iflow-relay login"
 
 PLAIN: Final = "write it again as it was given: plain letters and digits, no quotes, no line ends"
 
@@ -23,7 +27,7 @@ def check_credentials(config: Config, environ: Mapping[str, str]) -> Iterator[Ve
     session = Session(config, environ)
     session.refresh()
     yield _check_file(config.settings, environ, session)
-    yield from _check_values(session)
+    yield from _check_values(session, config, environ)
     yield from _check_modes(config.settings)
 
 
@@ -41,7 +45,9 @@ def _check_file(path: Path, environ: Mapping[str, str], session: Session) -> Ver
     return skipped(name, f"{path} is not there")
 
 
-def _check_values(session: Session) -> Iterator[Verdict]:
+def _check_values(
+    session: Session, config: Config, environ: Mapping[str, str]
+) -> Iterator[Verdict]:
     """The base URL, the key and the model, each with its origin."""
     found = session.found
     if "base_url" not in found:
@@ -51,6 +57,7 @@ def _check_values(session: Session) -> Iterator[Verdict]:
         parse_base_url(base_url)
         yield ok("base URL", f"{base_url}, from {_short(origin)}")
         yield _check_key(session)
+        yield from _check_end(session, config, environ)
     except ValueError as error:
         what, advice = read_advice(str(error))
         yield failure("base URL", f"{what} (from {_short(origin)})", advice)
@@ -70,6 +77,27 @@ def _check_key(session: Session) -> Verdict:
     if problem:
         return failure("key", f"{shown}: it has blanks or letters that no header can carry", PLAIN)
     return ok("key", shown)
+
+
+def _check_end(session: Session, config: Config, environ: Mapping[str, str]) -> Iterator[Verdict]:
+    """How long a key that came by OAuth is good, and whether it can be renewed."""
+    from ..oauth import find_client
+
+    tokens = session.current().tokens if session.is_logged_in else None
+    if tokens is None:
+        return
+    name = "key's end"
+    left = None if tokens.expires is None else tokens.expires - time.time()
+    when = "not known" if left is None else render_left(left)
+    try:
+        find_client(config, environ)
+    except LoginError as error:
+        yield warning(name, f"{when}, and it cannot be renewed: {error.message}", LOG_IN)
+        return
+    if left is not None and left < 0:
+        yield warning(name, f"{when}: a relay renews it when it starts", LOG_IN)
+    else:
+        yield ok(name, f"{when}; a relay that runs renews it before")
 
 
 def _check_modes(settings: Path) -> Iterator[Verdict]:

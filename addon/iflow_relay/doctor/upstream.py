@@ -11,16 +11,12 @@ from ..credential import BaseUrl, is_loopback, parse_base_url
 from ..errors import RelayError
 from ..next_proxy import Proxy, read_route
 from ..session import Session, Upstream
+from ..upstreams import CLOSED as CLOSED
 from .calls import list_models, open_client
 from .health import Who, find_listener
 from .live import NAME, check_live
 from .reach import OTHER_PROXY, MakeContext, reach
 from .verdict import Status, Verdict, failure, skipped
-
-CLOSED: Final = (
-    "iFlow's own service closed in April 2026: name another upstream, with its key, as baseUrl and "
-    "apiKey in ~/.iflow/settings.json (or IFLOW_BASE_URL and IFLOW_API_KEY)"
-)
 
 COSTS: Final = "not made: it costs tokens"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
+from typing import Any
 
-import certifi
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.options import Options
 
 from ..config import OPTIONS
+from ..verification import Verification
 from .master import load_options
 
 
@@ -25,12 +26,13 @@ def make_context(sets: Sequence[str]) -> ssl.SSLContext:
         load_options(opts, {}, sets)
     except OptionsError as error:
         raise ValueError(str(error)) from error
-    # Not ssl.create_default_context: that is stricter than what mitmproxy's OpenSSL is told.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if opts.ssl_insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
-    file, folder = opts.ssl_verify_upstream_trusted_ca, opts.ssl_verify_upstream_trusted_confdir
-    context.load_verify_locations(file if file or folder else certifi.where(), folder)
-    return context
+    return read_verification(opts).make_context()
+
+
+def read_verification(opts: Any) -> Verification:
+    """mitmproxy's options of this kind."""
+    return Verification(
+        opts.ssl_insecure,
+        opts.ssl_verify_upstream_trusted_ca,
+        opts.ssl_verify_upstream_trusted_confdir,
+    )

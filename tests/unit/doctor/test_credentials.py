@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +125,35 @@ def test_files_that_others_may_read_are_told(settings: Path, mode: int) -> None:
         assert f"{path} has the mode 0{mode:o}" in verdict.found
         path.chmod(0o600)
     assert "file mode" not in dict(statuses(check(settings)))
+
+
+def oauth(days: float, **more: str) -> dict[str, str]:
+    """A login to iFlow's own service that has so long to go."""
+    end = datetime.fromtimestamp(time.time() + days * 86400, UTC).isoformat()
+    return {"apiKey": KEY, "oauth_refresh_token": "r", "oauth_expires_at": end} | more
+
+
+@pytest.mark.parametrize(
+    ("document", "secret", "status", "found"),
+    [
+        (oauth(2.5), "s", "ok", "in 2 days; a relay that runs renews it before"),
+        (oauth(-2.5), "s", "warning", "2 days ago: a relay renews it when it starts"),
+        (oauth(2.5), "", "warning", "in 2 days, and it cannot be renewed: "),
+        (oauth(0, oauth_expires_at="?"), "s", "ok", "not known; a relay"),
+    ],
+)
+def test_a_key_that_came_by_oauth_has_an_end(
+    settings: Path, document: dict[str, str], secret: str, status: str, found: str
+) -> None:
+    """And may lack what renews it."""
+    write(settings, document)
+    environ = {"IFLOW_OAUTH_CLIENT_SECRET": secret} if secret else {}
+    [verdict] = [v for v in check(settings, environ) if v.name == "key's end"]
+    assert str(verdict.status) == status
+    assert verdict.found.startswith(found)
+
+
+def test_a_key_of_another_kind_has_none(settings: Path) -> None:
+    """Nothing is said where nothing is known."""
+    write(settings, GOOD)
+    assert "key's end" not in [verdict.name for verdict in check(settings)]

@@ -1,0 +1,55 @@
+"""What a person reads in the terminal."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from iflow_relay.config import OPTIONS, parse_config
+from iflow_relay.console import expiry_rows, render_left
+from iflow_relay.session import Session
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (3 * 86400 + 5, "in 3 days"),
+        (86400, "in 1 day"),
+        (86399, "in 23 hours"),
+        (3600, "in 1 hour"),
+        (119, "in 1 minute"),
+        (5, "in 0 minutes"),
+        (-60, "1 minute ago"),
+        (-2 * 86400, "2 days ago"),
+    ],
+)
+def test_the_time_that_is_left_is_said_in_one_unit(seconds: float, text: str) -> None:
+    """Rounded down: nobody plans by the second."""
+    assert render_left(seconds) == text
+
+
+def session_of(home: Path, document: dict[str, str]) -> Session:
+    """A session that has looked into this settings.json."""
+    (home / ".iflow").mkdir()
+    (home / ".iflow" / "settings.json").write_text(json.dumps(document), "utf-8")
+    session = Session(parse_config({option.name: option.default for option in OPTIONS}), {})
+    session.refresh()
+    return session
+
+
+def test_a_login_shows_its_end(home: Path) -> None:
+    """In the user's own time zone."""
+    end = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() + 2.5 * 86400))
+    document = {"apiKey": "sk-a", "oauth_refresh_token": "r", "oauth_expires_at": end}
+    [(name, value, origin)] = expiry_rows(session_of(home, document))
+    assert (name, origin) == ("expires", "settings.json")
+    assert value == f"{end[:16].replace('T', ' ')} (in 2 days)"
+
+
+@pytest.mark.parametrize("document", [{}, {"apiKey": "sk-a"}])
+def test_a_key_without_an_end_shows_none(home: Path, document: dict[str, str]) -> None:
+    """Nor does no key at all."""
+    assert expiry_rows(session_of(home, document)) == []
