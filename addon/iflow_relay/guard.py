@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from .credential import Secret, is_address, is_loopback
@@ -75,6 +75,16 @@ def check_origin(origin: str | None, allowed: Sequence[str]) -> None:
             f"The page {origin[:200]} may not use this relay. To allow it: "
             f"--set iflow_cors_origins={origin[:200]}"
         )
+
+
+def check_site(given: Mapping[str, str]) -> None:
+    """Raise ForbiddenOrigin where a page of another site has an address loaded.
+
+    An image or a frame sends no Origin, and still could spend: browsers name its site by the field
+    `Sec-Fetch-Site` (W3C Fetch Metadata), which pages cannot set.
+    """
+    if given.get("sec-fetch-site") == "cross-site" and "origin" not in given:
+        raise ForbiddenOrigin("A page of another site may not load this address.")
 
 
 def check_key(presented: str | None, keys: Sequence[Secret]) -> None:

@@ -134,8 +134,8 @@ def presented_key(fields: Iterable[Field]) -> str | None:
     return None
 
 
-def proxy_key(login: bytes) -> str | None:
-    """The key in a `Proxy-Authorization`: a bearer's, or the password beside any name."""
+def login_key(login: bytes) -> str | None:
+    """The key in an `Authorization` field: a bearer's, or the password beside any name."""
     scheme, _, value = login.decode("latin-1").partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()

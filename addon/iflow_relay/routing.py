@@ -17,6 +17,7 @@ class Kind(Enum):
     MODELS = "models"
     HEALTH = "health"
     PAC = "pac"
+    PAGE = "page"
     FORWARD = "forward"
 
 
@@ -46,9 +47,22 @@ _ESCAPED_MODEL = re.compile(r"(?:/v1)?/models/(?:[^%]|%2f|%3a|%40)+", re.IGNOREC
 """Model names have slashes that clients escape; such a path is joined to nothing."""
 
 
+PAGE_FOLDER = "/ui/"
+PAGE_PATHS = ("/", "/oauth2callback")
+"""Where the relay's own page is, and where a login comes back to it."""
+
+
+def is_page(target: str) -> bool:
+    """Whether a target belongs to the relay's own page."""
+    path = target.partition("?")[0]
+    return path in PAGE_PATHS or path.startswith(PAGE_FOLDER)
+
+
 def route(method: str, target: str) -> Route:
     """The route of an origin-form target (`/v1/models?x=1`); raises InvalidPath or NotFound."""
     path, _, query = target.partition("?")
+    if is_page(target):
+        return Route(Kind.PAGE, _check_path(path, model_read=False), query)
     read = method in ("GET", "HEAD")
     versioned, path = _strip_version(_check_path(path, model_read=read))
     if path == "/chat/completions" and method == "POST":

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.browser import FLAGS
 from tests.e2e.handshakes import count
 from tests.e2e.machine import Served
 from tests.e2e.programs import make_environment, wait_until
@@ -30,21 +31,6 @@ fetch("https://api.openai.com/v1/models", {headers: {Authorization: "Bearer sk-o
 </script>"""
 
 MISSING = [program for program in ("chromium", "certutil") if not shutil.which(program)]
-
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-extensions",
-    "--disable-sync",
-    "--metrics-recording-only",
-)
 
 
 class Page:
@@ -83,7 +69,7 @@ def chromium(home: Path, *words: str) -> Iterator[None]:
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
             ["chromium", *FLAGS, f"--user-data-dir={profile}", *words],
-            env=make_environment(home),
+            env=make_environment(home, {"TMPDIR": str(home)}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

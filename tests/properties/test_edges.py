@@ -100,6 +100,8 @@ def test_a_joined_path_never_leaves_the_base(segments: list[str], method: str, b
         found = route(method, "/" + "/".join(segments))
     except (InvalidPath, NotFound):
         return
+    if found.kind is Kind.PAGE:
+        return  # the relay's own, which goes nowhere
     path = base + found.path
     for _ in range(4):
         assert "//" not in path

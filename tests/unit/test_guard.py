@@ -6,7 +6,15 @@ import pytest
 
 from iflow_relay.credential import Secret
 from iflow_relay.errors import ForbiddenHost, ForbiddenOrigin, WrongKey
-from iflow_relay.guard import LOOPBACK, check_host, check_key, check_origin, host_of, is_virtual
+from iflow_relay.guard import (
+    LOOPBACK,
+    check_host,
+    check_key,
+    check_origin,
+    check_site,
+    host_of,
+    is_virtual,
+)
 from iflow_relay.routing import parse_host_pattern
 
 HOSTS = (parse_host_pattern("api.openai.com"), parse_host_pattern("*.example.com"))
@@ -196,3 +204,24 @@ def test_a_wrong_key_does_not_open(presented: str | None) -> None:
         check_key(presented, KEYS)
     assert (caught.value.status, caught.value.code) == (401, "invalid_api_key")
     assert "local-key-" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"sec-fetch-site": "same-origin"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "cross-site", "origin": "https://app.example.com"},
+    ],
+)
+def test_a_request_that_no_foreign_page_made_may_pass(given: dict[str, str]) -> None:
+    """Where there is an Origin, that says more, and is judged by itself."""
+    check_site(given)
+
+
+def test_what_a_foreign_page_has_loaded_is_refused() -> None:
+    """An image or a frame sends no Origin."""
+    with pytest.raises(ForbiddenOrigin, match="another site"):
+        check_site({"sec-fetch-site": "cross-site", "sec-fetch-dest": "image"})

@@ -15,10 +15,10 @@ from iflow_relay.headers import (
     authorization,
     by_name,
     cors_fields,
+    login_key,
     masked_authorization,
     preflight_fields,
     presented_key,
-    proxy_key,
     request_fields,
     user_agent,
 )
@@ -241,4 +241,4 @@ def test_values_are_found_by_name() -> None:
 )
 def test_the_key_for_a_proxy_is_a_password_or_a_bearers(login: bytes, key: str | None) -> None:
     """Whatever the name beside it."""
-    assert proxy_key(login) == key
+    assert login_key(login) == key

@@ -26,6 +26,13 @@ from iflow_relay.routing import HostPattern, Kind, Route, parse_host_pattern, ro
         ("GET", "/v1/models/..%2f..%2fx", Route(Kind.MODELS, "/models", model="../../x")),
         ("GET", "/health", Route(Kind.HEALTH, "/health")),
         ("GET", "/proxy.pac", Route(Kind.PAC, "/proxy.pac")),
+        ("GET", "/", Route(Kind.PAGE, "/")),
+        ("POST", "/?x=1", Route(Kind.PAGE, "/", "x=1")),
+        ("GET", "/ui/page.js", Route(Kind.PAGE, "/ui/page.js")),
+        ("POST", "/ui/login/key", Route(Kind.PAGE, "/ui/login/key")),
+        ("OPTIONS", "/ui/state", Route(Kind.PAGE, "/ui/state")),
+        ("GET", "/oauth2callback?code=c", Route(Kind.PAGE, "/oauth2callback", "code=c")),
+        ("GET", "/v1/ui/state", Route(Kind.FORWARD, "/ui/state")),
         ("HEAD", "/v1/health", Route(Kind.HEALTH, "/health")),
         ("POST", "/v1/embeddings", Route(Kind.FORWARD, "/embeddings")),
         ("GET", "/v1/files?limit=2", Route(Kind.FORWARD, "/files", "limit=2")),
@@ -43,7 +50,6 @@ def test_a_request_has_its_route(method: str, target: str, expected: Route) -> N
 @pytest.mark.parametrize(
     ("method", "target"),
     [
-        ("GET", "/"),
         ("GET", "/v1"),
         ("GET", "/v1/"),
         ("GET", "/v1?x=1"),

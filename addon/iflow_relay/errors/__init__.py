@@ -36,6 +36,7 @@ RelayError
 │   ├── EmptyResponse        502  empty_response
 │   ├── UpstreamTimeout      504  upstream_timeout
 │   └── UpstreamRefused           the upstream's own error, with its status
+├── RelayEnds                503  relay_ends
 └── InternalError            500  internal_error
 """
 
@@ -43,6 +44,7 @@ from __future__ import annotations
 
 from .base import TYPES as TYPES
 from .base import InternalError as InternalError
+from .base import RelayEnds as RelayEnds
 from .base import RelayError as RelayError
 from .base import render_error as render_error
 from .base import render_error_body as render_error_body

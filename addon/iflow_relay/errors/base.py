@@ -50,6 +50,13 @@ class RelayError(Exception):
         return TYPES.get(self.status, "api_error")
 
 
+class RelayEnds(RelayError):
+    """The relay is ending, and answers nothing any more."""
+
+    status = 503
+    code = "relay_ends"
+
+
 class InternalError(RelayError):
     """A fault of the relay's own."""
 

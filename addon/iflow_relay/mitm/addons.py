@@ -5,8 +5,10 @@ from __future__ import annotations
 from .answer import RelayAnswer
 from .connect import RelayConnect
 from .options import RelayOptions
+from .page import RelayPage
 from .presence import RelayPresence
 from .relay import Relay
+from .renewing import RelayRenewal
 from .route import RelayRoute
 
 
@@ -17,6 +19,8 @@ def make_addons(relay: Relay | None = None) -> list[object]:
         RelayOptions(relay),
         RelayPresence(relay),
         RelayConnect(relay),
+        RelayRenewal(relay),
+        RelayPage(relay),
         RelayRoute(relay),
         RelayAnswer(relay),
     ]

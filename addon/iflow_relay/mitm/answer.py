@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 
 from mitmproxy import http
 
 from ..catalog import NO_LIST, Overlay, named_model
 from ..dialects.chat import read_completion
 from ..dialects.chat_stream import ChatStream
-from ..errors import RelayError
+from ..errors import CredentialRenewed, RelayError, UpstreamRefused
 from ..headers import Fields, answer_fields, by_name, cors_fields
 from ..inflate import Inflating
 from ..jsontext import to_json
 from ..refusal import read_failure, read_list, read_redirect, read_short
 from ..routing import Kind
+from ..tokens import Held
 from .call import Call
 from .copies import headers_of
 from .edge import HasRelay, closed, refuse
@@ -22,6 +24,9 @@ from .route import pick_model
 
 SHORT = 4096
 """Bytes of a pass-through answer that may be an error inside a 200; longer ones stream through."""
+
+KEY_REFUSED = (401, 439)
+"""Statuses by which an upstream refuses a key; 439 is iFlow's for one that has ended."""
 
 EVENT_STREAM = ((b"Content-Type", b"text/event-stream; charset=utf-8"),)
 CHUNKED = (b"Transfer-Encoding", b"chunked")
@@ -52,15 +57,35 @@ class RelayAnswer(HasRelay):
             response.stream = True
             self._set_fields(flow, call, response, frozenset())
 
-    @closed
-    def response(self, flow: http.HTTPFlow, call: Call) -> None:
-        response = flow.response
+    def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
+        call = self.relay.calls.get(flow)
+        if call is None:
+            return None
+        upstream, refusal = call.upstream, call.reader.refusal if call.reader else None
         try:
-            if response and call.upstream and not response.stream and not flow.is_replay:
-                self._read_whole(flow, call, response)
+            if flow.response and upstream and not flow.response.stream and not flow.is_replay:
+                self._read_whole(flow, call, flow.response)
+        except Exception as error:
+            refusal = error if isinstance(error, RelayError) else None
+            refuse(self.relay, flow, error)
+        held = upstream.held if upstream else None
+        if held and isinstance(refusal, UpstreamRefused) and refusal.status in KEY_REFUSED:
+            return self._renew(flow, held)
+        self.relay.end(flow)
+        return None
+
+    async def _renew(self, flow: http.HTTPFlow, held: Held) -> None:
+        """The upstream has refused a key that can be renewed: say when to come again.
+
+        The request itself is not sent again: only its client knows whether that does harm.
+        """
+        try:
+            if await self.relay.renewal.after_refusal(held):
+                raise CredentialRenewed("The key was renewed just now: send the request again.")
         except Exception as error:
             refuse(self.relay, flow, error)
-        self.relay.end(flow)
+        finally:
+            self.relay.end(flow)
 
     @closed
     def error(self, flow: http.HTTPFlow, call: Call) -> None:

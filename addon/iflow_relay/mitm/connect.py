@@ -25,7 +25,7 @@ from mitmproxy.tls import ClientHelloData, TlsData
 from ..credential import bracket, is_loopback
 from ..interception import decide
 from .gate import TakeOver, make_gate
-from .hooks import HooksAtOnce, HookTable
+from .hooks import WATCHERS, HooksAtOnce, HookTable
 from .layer import RelayHttpLayer
 from .options import LISTENING
 from .policy import Policy
@@ -108,8 +108,10 @@ class RelayConnect:
         self.relay = relay
 
     @cached_property
-    def _hooks(self) -> HookTable:
-        return HookTable(ctx.master.addons)
+    def _hooks(self) -> tuple[HookTable, HookTable]:
+        """All hooks, and those of flows that nobody is to see."""
+        addons = ctx.master.addons
+        return HookTable(addons), HookTable(addons, without=WATCHERS)
 
     def client_connected(self, client: Client) -> None:
         try:
@@ -218,7 +220,7 @@ class RelayConnect:
             return top
         context.layers.remove(found)
         handler = ctx.master.addons.get("proxyserver").connections[context.client.id]
-        hooks = HooksAtOnce(handler, self._hooks)
+        hooks = HooksAtOnce(handler, *self._hooks)
         take_over = partial(setattr, handler, "layer")
         own = RelayHttpLayer(context, found.mode, self.relay, hooks, take_over)
         if outer is None:

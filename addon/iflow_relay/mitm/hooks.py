@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
 from mitmproxy import exceptions, http
@@ -32,6 +32,11 @@ from mitmproxy.utils import asyncio_utils
 
 logger = logging.getLogger(__name__)
 
+WATCHERS = frozenset(
+    f"mitmproxy.addons.{name}" for name in ("dumper", "intercept", "save", "savehar", "view")
+)
+"""Modules of those addons that show flows, keep them, or hold them back for somebody who looks."""
+
 Hook = Callable[..., Any]
 FlowHook = (
     HttpRequestHeadersHook
@@ -47,8 +52,10 @@ Left = Coroutine[Any, Any, None]
 class HookTable:
     """Who wants which hook, for as long as the addons stay the same."""
 
-    def __init__(self, addons: AddonManager) -> None:
+    def __init__(self, addons: AddonManager, *, without: Collection[str] = ()) -> None:
+        """`without` names modules whose addons are not asked."""
         self._addons = addons
+        self._without = without
         self._seen: tuple[object, ...] = ()
         self._wanted: dict[str, list[Hook]] = {}
 
@@ -58,7 +65,12 @@ class HookTable:
         if seen != self._seen:
             self._seen, self._wanted = seen, {}
         if name not in self._wanted:
-            found = (getattr(addon, name, None) for addon in traverse(self._addons.chain))
+            asked = (
+                addon
+                for addon in traverse(self._addons.chain)
+                if type(addon).__module__ not in self._without
+            )
+            found = (getattr(addon, name, None) for addon in asked)
             self._wanted[name] = [hook for hook in found if callable(hook)]
         return self._wanted[name]
 
@@ -104,9 +116,14 @@ class HookTable:
 class HooksAtOnce:
     """The hooks of one client connection's flows."""
 
-    def __init__(self, handler: ConnectionHandler, table: HookTable) -> None:
+    def __init__(self, handler: ConnectionHandler, table: HookTable, unseen: HookTable) -> None:
         self._handler = handler
         self._table = table
+        self._unseen = unseen
+
+    def unseen(self) -> HooksAtOnce:
+        """The same for a flow that nobody is to see, keep or hold back."""
+        return HooksAtOnce(self._handler, self._unseen, self._unseen)
 
     def shorten_the_way_to(self, layer: Layer) -> None:
         """Let events come straight to the layer, where those above it only ever pass them on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import NamedTuple
 
 from ..catalog import NO_LIST
 from ..credential import BaseUrl
@@ -14,6 +15,7 @@ from ..library import Library
 from ..next_proxy import Proxy
 from ..refusal import read_list
 from ..session import Upstream
+from ..verification import Verification
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +24,13 @@ PATIENCE = 5.0
 
 PAUSE = 60.0
 """Seconds until an upstream is asked again that has not given its list."""
+
+
+class Way(NamedTuple):
+    """How to get there, and what to demand of who answers."""
+
+    proxy: Proxy | None
+    verification: Verification
 
 
 class Learner:
@@ -40,18 +49,18 @@ class Learner:
         waits = failed is not None and time.monotonic() - failed < PAUSE
         return not waits and self._library.learned(base_url) is None
 
-    async def ask(self, upstream: Upstream, agent: str, proxy: Proxy | None) -> None:
+    async def ask(self, upstream: Upstream, agent: str, way: Way) -> None:
         """Ask, or wait for who does; a list that does not come is no error."""
         base = upstream.base_url
         if base not in self._asking:
-            self._asking[base] = asyncio.create_task(self._ask(upstream, agent, proxy))
+            self._asking[base] = asyncio.create_task(self._ask(upstream, agent, way))
         await asyncio.shield(self._asking[base])
 
-    async def _ask(self, upstream: Upstream, agent: str, proxy: Proxy | None) -> None:
+    async def _ask(self, upstream: Upstream, agent: str, way: Way) -> None:
         base = upstream.base_url
         try:
             status, body = await asyncio.to_thread(
-                fetch_models, base, upstream.key, agent, PATIENCE, proxy
+                fetch_models, base, upstream.key, agent, PATIENCE, *way
             )
             if status < 300:
                 self._library.learn(base, (str(entry.get("id")) for entry in read_list(body)))

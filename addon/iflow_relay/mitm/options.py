@@ -19,6 +19,7 @@ from ..trust.authority import AuthorityError
 from .internals import check_internals
 from .master import load_options, prepare_certificates
 from .relay import Relay
+from .verification import read_verification
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,7 @@ class RelayOptions:
         # Reading an option of mitmproxy's copies it deeply: not once for every request.
         self.relay.keeps_bodies = bool(ctx.options.store_streamed_bodies)
         self.relay.asks_login = bool("proxyauth" in ctx.options and ctx.options.proxyauth)
+        self.relay.verification = read_verification(ctx.options)
         self.relay.checks_heads = bool(ctx.options.validate_inbound_headers)
         for name, value in NEEDED.items():
             if name in updated and getattr(ctx.options, name) != value:

@@ -52,6 +52,9 @@ class Policy(Protocol):
     def claim(self, context: Context, request: http.Request) -> str | None:
         """How a request came to be ours (`reverse`, `proxy`); None where it is not."""
 
+    def is_unseen(self, request: http.Request) -> bool:
+        """Whether a request is nobody's call, so that nothing shows or keeps it."""
+
     def wire(self, flow: http.HTTPFlow) -> http.Request | None:
         """The request as it goes to the upstream; None where it must not go."""
 

@@ -20,24 +20,33 @@ from .. import next_proxy
 from ..catalog import ModelMap, name_more
 from ..config import OPTIONS, Config, parse_config
 from ..credential import Secret, is_loopback
-from ..errors import RelayError, render_error_body
+from ..errors import NotFound, RelayError, render_error_body
+from ..guard import host_of, is_virtual
 from ..headers import (
     Fields,
     authorization,
     cors_fields,
+    login_key,
     masked_authorization,
-    proxy_key,
 )
 from ..interception import Decision, decide
 from ..library import Library
 from ..next_proxy import Proxy, read_route
+from ..renewal import Renewal
+from ..routing import Kind, is_page
 from ..session import Session, Upstream
+from ..succession import Successors
+from ..troubles import Troubles
+from ..verification import Verification
 from .call import Call, Ended, client_name, note
 from .copies import headers_of, twin
 from .learning import Learner
 from .line import Line
 
 logger = logging.getLogger(__name__)
+
+OWN_HOST = "iflow.internal"
+"""The virtual host that is nobody else's: an app that calls it means the relay."""
 
 EXPLICIT = (RegularMode, UpstreamMode, Socks5Mode)
 """The modes in which a client has chosen this proxy, and could be anybody."""
@@ -51,10 +60,15 @@ class Relay:
 
     def __init__(self) -> None:
         self.config: Config = parse_config({option.name: option.default for option in OPTIONS})
-        self.session = Session(self.config, os.environ)
+        self.successors = Successors()
+        self.session = Session(self.config, os.environ, self.successors)
+        self.renewal = Renewal(self, os.environ)
+        self.troubles = Troubles()
+        """The last errors that clients met."""
         self.library = Library()
         self.learner = Learner(self.library)
         self.line = Line(0)
+        self.verification = Verification()
         self.keeps_bodies = False
         self.checks_heads = True
         self.asks_login = False
@@ -78,7 +92,8 @@ class Relay:
         """Take over options that were parsed; calls under way end as they began."""
         before, self.config = self.config, config
         if _credential_options(config) != _credential_options(before):
-            self.session = Session(config, os.environ)
+            self.session = Session(config, os.environ, self.successors)
+            self.renewal.try_again()
         if config.max_concurrency != before.max_concurrency:
             self.line = Line(config.max_concurrency)
         self.library.use(config.models)
@@ -141,13 +156,20 @@ class Relay:
             return True
         if not isinstance(client.proxy_mode, EXPLICIT):
             return True
-        key = proxy_key(login)
+        key = login_key(login)
         keys = self.config.local_keys
         return key is not None and sum(local.matches(key) for local in keys) > 0
 
     def count(self, what: Literal["tunnelled", "intercepted"]) -> None:
         """Count a connection."""
         self.counts[what] += 1
+
+    def is_unseen(self, request: http.Request) -> bool:
+        """Whether a request is for the relay's own page, and not for a path of somebody else's."""
+        if not is_page(request.path):
+            return False
+        host = host_of(request.authority or request.headers.get("host", ""))
+        return host == OWN_HOST or not is_virtual(host, self.config.hosts)
 
     def wire(self, flow: http.HTTPFlow) -> http.Request | None:
         """The flow's request with the real key in it, and only towards the upstream it is for."""
@@ -172,6 +194,7 @@ class Relay:
             flow.metadata["iflow.error"] = error.code
             call = self.calls.get(flow)
             fields += cors_fields(call.origin if call else None)
+            self._remember(error, call)
         return http.Response.make(error.status, render_error_body(error), fields)
 
     # --- what the addons ask -----------------------------------------------------------------
@@ -183,10 +206,13 @@ class Relay:
             return
         if call.leave_line:
             call.leave_line()
+        if call.route.kind is Kind.PAGE:
+            return
         reader = call.reader
         error = flow.metadata.get("iflow.error")
         if reader and reader.failure:
             error = reader.failure.code
+            self._remember(reader.failure, call)
         elif flow.error and not error:
             error = "client_disconnected"
         usage = reader.usage if reader else call.usage
@@ -203,6 +229,12 @@ class Relay:
         note(flow, ended)
         for observer in self.on_end:
             observer(ended)
+
+    def _remember(self, error: RelayError, call: Call | None) -> None:
+        """Keep an error for whoever asks what went wrong; a wrong path says nothing of that."""
+        is_page = call is not None and call.route.kind is Kind.PAGE
+        if error.code != NotFound.code and not is_page:
+            self.troubles.add(error.status, error.code, error.message)
 
     def shown_authorization(self, key: Secret | None) -> Fields:
         """The field that logs in, as the recorded flow shows it."""
@@ -238,4 +270,10 @@ class Relay:
 
 
 def _credential_options(config: Config) -> tuple[object, ...]:
-    return config.settings, config.base_url, config.api_key
+    return (
+        config.settings,
+        config.base_url,
+        config.api_key,
+        config.oauth_url,
+        config.oauth_client_secret,
+    )

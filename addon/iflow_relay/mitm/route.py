@@ -11,12 +11,21 @@ from .. import __version__
 from ..catalog import render_models
 from ..credential import bracket
 from ..dialects.chat import parse_chat
-from ..errors import InternalError, InvalidRequest, LoopDetected, NotFound, WebSocketRefused
-from ..guard import check_host, check_key, check_origin, host_of, is_virtual
+from ..errors import (
+    InternalError,
+    InvalidRequest,
+    LoopDetected,
+    NotFound,
+    PageKeyWanted,
+    WebSocketRefused,
+    WrongKey,
+)
+from ..guard import check_host, check_key, check_origin, check_site, host_of, is_virtual
 from ..headers import (
     authorization,
     by_name,
     cors_fields,
+    login_key,
     preflight_fields,
     presented_key,
     request_fields,
@@ -27,14 +36,13 @@ from ..headers import (
 from ..interception import decide
 from ..jsontext import to_json
 from ..pac import MEDIA_TYPE, render_pac
-from ..routing import Kind, Route, route, without_keys
+from ..routing import Kind, Route, is_page, route, without_keys
 from ..session import Upstream
 from .call import Call
 from .copies import headers_of
 from .edge import HasRelay, closed_where_it_may_wait, refuse
-
-OWN_HOST = "iflow.internal"
-"""The virtual host that is nobody else's: an app that calls it means the relay."""
+from .learning import Way
+from .relay import OWN_HOST
 
 JSON = (b"Content-Type", b"application/json")
 """What a chat request is, whatever its client called it: curl says it is a form."""
@@ -50,7 +58,7 @@ class RelayRoute(HasRelay):
             self._catch(flow)
             return
         call = self.relay.calls[flow] = Call(Route(Kind.FORWARD, flow.request.path))
-        presented = presented_key(flow.request.headers.fields)
+        presented = self._presented(flow.request)
         kept = without_credentials(flow.request.headers.fields)
         if len(kept) < len(flow.request.headers.fields):
             flow.request.headers = headers_of(kept)
@@ -62,6 +70,16 @@ class RelayRoute(HasRelay):
                 self._admit(flow, call, presented)
         except Exception as error:
             refuse(self.relay, flow, error)
+
+    def _presented(self, request: http.Request) -> str | None:
+        """The key that a client presents; a browser's password opens the relay's own page alone.
+
+        Browsers add it by themselves, also where a page of somebody else's made them ask.
+        """
+        fields = request.headers.fields
+        if is_page(request.path):
+            return login_key(request.headers.get("authorization", "").encode("latin-1", "replace"))
+        return presented_key(fields)
 
     def _catch(self, flow: http.HTTPFlow) -> None:
         """A request that is ours, but came by mitmproxy's own layer, would go to its old host."""
@@ -81,7 +99,19 @@ class RelayRoute(HasRelay):
             self._answer_pac(flow)
             return None
         upstream = self.relay.session.current()
-        given = by_name(flow.request.headers.fields)
+        if self.relay.renewal.must_wait(upstream):
+            return self._renew_first(flow, call)
+        return self._go_on(flow, call, upstream)
+
+    async def _renew_first(self, flow: http.HTTPFlow, call: Call) -> None:
+        """Wait for the key that comes in the place of one that has ended."""
+        await self.relay.renewal.wait()
+        if waiting := self._go_on(flow, call, self.relay.session.current()):
+            await waiting
+
+    def _go_on(self, flow: http.HTTPFlow, call: Call, upstream: Upstream) -> Awaitable[None] | None:
+        """Answer from the catalog, or send on."""
+        kind, given = call.route.kind, by_name(flow.request.headers.fields)
         own = self.relay.library.own_list(upstream.base_url) if kind is Kind.MODELS else None
         if own is not None:
             named = self.relay.with_names(own, call)
@@ -98,7 +128,8 @@ class RelayRoute(HasRelay):
         """Know what the upstream has before a model of OpenAI's is mapped to one of its own."""
         base = upstream.base_url
         proxy = self.relay.next_proxy(base.scheme, base.host, base.port)
-        await self.relay.learner.ask(upstream, self.relay.config.user_agent, proxy)
+        way = Way(proxy, self.relay.verification)
+        await self.relay.learner.ask(upstream, self.relay.config.user_agent, way)
         if waiting := self._send(flow, call, upstream, given):
             await waiting
 
@@ -127,13 +158,16 @@ class RelayRoute(HasRelay):
         given = by_name(request.headers.fields)
         authority = request.authority or given.get("host")
         check_host(authority, config.hosts, any_address=bool(config.local_keys))
-        origin = given.get("origin")
-        check_origin(origin, config.cors_origins)
-        call.origin = origin
         flow.metadata["iflow.client"] = given.get("user-agent", "")[:200]
         host = host_of(authority or "")
         call.foreign_host = host != OWN_HOST and is_virtual(host, config.hosts)
         flow.metadata["iflow.host"] = host
+        if is_page(request.path):
+            self._admit_to_page(flow, call, presented)
+            return
+        origin = given.get("origin")
+        check_origin(origin, config.cors_origins)
+        call.origin = origin
         if request.method == "OPTIONS":
             self._answer_preflight(flow, origin)
             return
@@ -143,9 +177,21 @@ class RelayRoute(HasRelay):
         flow.metadata["iflow.route"] = call.route.kind.value
         flow.metadata["iflow.path"] = request.path
         if call.route.kind not in (Kind.HEALTH, Kind.PAC):
+            check_site(given)
             check_key(presented, config.local_keys)
         if self.relay.name in given.get("via", ""):
             raise LoopDetected("This request has come back to its sender: check baseUrl.")
+
+    def _admit_to_page(self, flow: http.HTTPFlow, call: Call, presented: str | None) -> None:
+        """The relay's own page: its own rules say more, none of them that of other origins."""
+        path = flow.request.path.partition("?")[0]
+        if call.foreign_host:
+            raise NotFound(f"There is no {path} here: the relay's own page is elsewhere.")
+        call.route = route(flow.request.method, flow.request.path)
+        try:
+            check_key(presented, self.relay.config.local_keys)
+        except WrongKey as error:
+            raise PageKeyWanted(error.message) from None
 
     def _answer_preflight(self, flow: http.HTTPFlow, origin: str | None) -> None:
         requested = flow.request.headers.get("access-control-request-headers", "")

@@ -54,6 +54,9 @@ from .hooks import HooksAtOnce
 from .http1_upstream import ENDLESS_HEAD
 from .policy import Policy
 
+AT_ONCE = 0.5
+"""Seconds after which a connection that ends was not about to end when the request went out."""
+
 
 class UpstreamSilent(ResponseProtocolError):
     """The upstream has said nothing for too long."""
@@ -63,6 +66,8 @@ class RelayStream(AnsweringStream):
     """One request that may be ours, and its answer."""
 
     connecting_took_too_long = False
+    kept = False
+    """Whether the connection to the upstream had served another request before this one."""
 
     def __init__(
         self, context: Context, stream_id: int, policy: Policy, hooks: HooksAtOnce
@@ -77,6 +82,8 @@ class RelayStream(AnsweringStream):
             yield from super().state_wait_for_request_headers(event)
             return
         self.ours = True
+        if self.policy.is_unseen(event.request):
+            self.hooks = self.hooks.unseen()
         flow = self.flow = http.HTTPFlow(self.context.client, self.context.server)
         # A copy: mitmproxy's HTTP/1 server still reads version and Connection of the original.
         flow.request = twin(event.request)
@@ -201,6 +208,8 @@ class RelayStream(AnsweringStream):
             return
         self.talking = True
         self.heard = time.monotonic()
+        began = self.flow.request.timestamp_start
+        self.kept = (connection.timestamp_start or began) < began
         self.server_state = self._state_answer_head
         content = self.flow.request.raw_content
         yield SendHttp(RequestHeaders(self.stream_id, wire, not content), connection)
@@ -241,6 +250,9 @@ class RelayStream(AnsweringStream):
         if isinstance(event, UpstreamSilent):
             yield from self._hang_up_upstream()
         self.talking = False
+        if self._came_too_late(error) and (wire := self.policy.wire(self.flow)):
+            yield from self._forward(wire)
+            return
         if self.reader and self.reader.ended:
             # All was said before the connection broke.
             yield from self._end()
@@ -258,6 +270,17 @@ class RelayStream(AnsweringStream):
                 ResponseProtocolError(self.stream_id, error.message, ErrorCode.KILL),
                 self.context.client,
             )
+
+    def _came_too_late(self, error: RelayError) -> bool:
+        """Whether a kept connection was closed just as the request went out on it.
+
+        Nothing of an answer had come, so the request goes out once more on another connection; one
+        that may not come twice (RFC 9110, section 9.2.2), only where it was hung up on at once.
+        """
+        if not self.kept or not isinstance(error, UpstreamUnreachable):
+            return False
+        at_once = time.monotonic() - self.heard < AT_ONCE
+        return at_once or self.flow.request.method in ("GET", "HEAD")
 
     def _explain(self, event: ResponseProtocolError) -> RelayError:
         if isinstance(event, UpstreamSilent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from mitmproxy import exceptions
 from mitmproxy.addonmanager import AddonManager
 
-from iflow_relay.mitm.hooks import HookTable
+from iflow_relay.mitm.hooks import WATCHERS, HookTable
 
 
 class Named:
@@ -46,6 +47,27 @@ def table_of(*addons: object) -> tuple[HookTable, Any]:
     manager: Any = AddonManager(owner)
     manager.add(*addons)
     return HookTable(manager), manager
+
+
+class Watcher(Named):
+    """An addon of a module that shows flows."""
+
+    __module__ = "mitmproxy.addons.view"
+
+
+def test_a_flow_that_nobody_sees_is_shown_to_no_watcher() -> None:
+    """All others have their say as ever, those that refuse clients among them."""
+    calls: list[str] = []
+    table, manager = table_of(Named("gate", calls), Watcher("view", calls), Named("relay", calls))
+    assert HookTable(manager, without=WATCHERS).at_once("request", None) is None
+    assert calls == ["gate", "relay"]
+    table.at_once("request", None)
+    assert calls[2:] == ["gate", "view", "relay"]
+
+
+def test_the_watchers_are_modules_of_mitmproxys_own() -> None:
+    """One that was renamed would see what it must not."""
+    assert all(importlib.util.find_spec(name) for name in WATCHERS)
 
 
 def halt() -> None:
