@@ -19,7 +19,10 @@ logger = logging.getLogger(__name__)
 
 _PRINTABLE = re.compile(r"[!-~]+")
 
-HOW_TO_LOG_IN = "run `iflow-relay login`, or set IFLOW_API_KEY and IFLOW_BASE_URL"
+HOW_TO_LOG_IN = (
+    "run `iflow-relay login`, which writes ~/.iflow/settings.json, or set IFLOW_API_KEY and "
+    "IFLOW_BASE_URL"
+)
 
 
 @dataclass(frozen=True, slots=True)

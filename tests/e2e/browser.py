@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tempfile
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,11 @@ PATIENCE = 20_000
 expect.set_options(timeout=PATIENCE)
 
 
+def short_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder for Chromium's own files: its socket there may have 107 letters in its path."""
+    return tempfile.TemporaryDirectory(prefix="c-", ignore_cleanup_errors=True)
+
+
 @pytest.fixture(scope="module")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """The browser, in a home of its own."""
@@ -61,8 +67,8 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         pytest.skip("not installed: chromium")
     flags = [flag for flag in FLAGS if flag != "--headless"]
     home = tmp_path_factory.mktemp("browser")
-    environment: dict[str, Any] = make_environment(home, {"TMPDIR": str(home)})
-    with sync_playwright() as playwright:
+    with short_folder() as temporary, sync_playwright() as playwright:
+        environment: dict[str, Any] = make_environment(home, {"TMPDIR": temporary})
         browser = playwright.chromium.launch(
             executable_path=program, args=[*flags, NAMES], env=environment
         )

@@ -91,7 +91,7 @@ PATHS = {
     "/v1/models/%2e%2e/admin": (400, "invalid_path"),
     "/nowhere": (404, "not_found"),
     "/v2/chat/completions": (404, "not_found"),
-    "/": (404, "not_found"),
+    "/": (405, "method_not_allowed"),
     "/v1": (404, "not_found"),
     "/v1/messages": (404, "not_found"),
     "/v1/responses": (404, "not_found"),

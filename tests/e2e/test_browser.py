@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.browser import FLAGS
+from tests.e2e.browser import FLAGS, short_folder
 from tests.e2e.handshakes import count
 from tests.e2e.machine import Served
 from tests.e2e.programs import make_environment, wait_until
@@ -66,23 +66,23 @@ def trust(home: Path, authority: Path) -> None:
 def chromium(home: Path, *words: str) -> Iterator[None]:
     """The browser, with a profile of its own."""
     profile = home / "profile"
-    with (home / "log").open("wb") as log:
+    with short_folder() as temporary, (home / "log").open("wb") as log:
         process = subprocess.Popen(
             ["chromium", *FLAGS, f"--user-data-dir={profile}", *words],
-            env=make_environment(home, {"TMPDIR": str(home)}),
+            env=make_environment(home, {"TMPDIR": temporary}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    try:
-        yield
-    finally:
-        # Its processes are a group of their own.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(10)
-        shutil.rmtree(profile, ignore_errors=True)
+        try:
+            yield
+        finally:
+            # Its processes are a group of their own.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+            shutil.rmtree(profile, ignore_errors=True)
 
 
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")

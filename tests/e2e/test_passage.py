@@ -232,7 +232,7 @@ def test_what_speaks_to_the_proxy_stays_there(relay: Relay) -> None:
 @pytest.mark.parametrize(
     ("line", "status", "reason"),
     [
-        (f"GET http://127.0.0.1:{free_port()}/ HTTP/1.1\r\n", 502, "cannot be reached"),
+        ("GET http://127.0.0.1:{nobody}/ HTTP/1.1\r\n", 502, "cannot be reached"),
         ("GET http://no-such-host.invalid/ HTTP/1.1\r\n", 502, "cannot be reached"),
         ("GET http://a..b/ HTTP/1.1\r\n", 400, "names no host"),
         ("GET http://localhost/ HTTP/1.1\r\nContent-Length: x\r\n", 400, "is no number"),
@@ -243,7 +243,7 @@ def test_what_cannot_be_passed_on_is_told(
 ) -> None:
     """With a status and a reason, as any proxy does."""
     with wire(relay.proxy_port) as client:
-        client.send(f"{line}\r\n".encode())
+        client.send(f"{line}\r\n".replace("{nobody}", str(free_port())).encode())
         answer = client.answer("GET")
     assert answer.status == status
     assert reason in answer.body.decode()

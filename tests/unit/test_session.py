@@ -113,7 +113,7 @@ def test_without_a_key_nobody_is_logged_in() -> None:
     """The message says what to do."""
     session = start()
     for _ in range(2):
-        with pytest.raises(NotLoggedIn, match="run `iflow-relay login`, or set") as caught:
+        with pytest.raises(NotLoggedIn, match="run `iflow-relay login`, which writes") as caught:
             session.current()
         assert (caught.value.status, caught.value.code) == (401, "not_logged_in")
     assert not session.is_logged_in
