@@ -34,11 +34,17 @@ def render_greeting(url: str, session: Session, *, demo: bool, web: bool) -> str
             "  API key    anything (the relay puts its own in)",
             f"  Try it     curl {url}/chat/completions \\",
             f"               -H 'Content-Type: application/json' -d '{body}'",
+            f"  Page       {page_of(url)} (state, log in, set-up for clients)",
             f"  mitmweb    {'its address follows' if web else elsewhere}",
             "",
             "Ctrl-C ends it." + ("" if web else " One line for each call follows."),
         )
     )
+
+
+def page_of(url: str) -> str:
+    """The relay's own page, beside the endpoint at `url`."""
+    return f"{url.removesuffix('/v1')}/"
 
 
 def render_interception(
@@ -53,9 +59,10 @@ def render_interception(
             f"  Proxy      {proxy}, for {', '.join(map(str, hosts))}; all else is tunnelled",
             '  One shell  eval "$(iflow-relay env)"',
             "  One call   iflow-relay run -- PROGRAM",
-            f"  Browsers   {url.removesuffix('/v1')}/proxy.pac",
+            f"  Browsers   {page_of(url)}proxy.pac",
             "  Trust      iflow-relay ca install, for programs started otherwise",
             f"  Base URL   {url}, for clients that take one",
+            f"  Page       {page_of(url)} (state, log in, set-up for clients)",
             f"  mitmweb    {'its address follows' if web else 'iflow-relay intercept --web'}",
             "",
             "Ctrl-C ends it." + ("" if web else " One line for each call follows."),

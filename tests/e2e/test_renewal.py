@@ -251,6 +251,7 @@ def test_a_refusal_for_good_asks_for_a_login(
             told = chat(client)
             assert (told.status, told.error["code"]) == (401, "login_required")
             assert "iflow-relay login" in told.error["message"]
+        assert client.get("/health").json()["status"] == "degraded"
     assert service.refreshes == 1
     relay.check_log(secrets=secrets_of(service, granted))
     again = logged_in(service.issue(), read(relay.settings)["baseUrl"])

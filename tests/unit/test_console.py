@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from iflow_relay.config import OPTIONS, parse_config
-from iflow_relay.console import expiry_rows, render_left
+from iflow_relay.console import (
+    expiry_rows,
+    render_greeting,
+    render_interception,
+    render_left,
+)
 from iflow_relay.session import Session
 
 
@@ -29,6 +34,16 @@ from iflow_relay.session import Session
 def test_the_time_that_is_left_is_said_in_one_unit(seconds: float, text: str) -> None:
     """Rounded down: nobody plans by the second."""
     assert render_left(seconds) == text
+
+
+def test_a_start_says_where_the_page_is(home: Path) -> None:
+    """Who has no key yet begins there."""
+    session = session_of(home, {})
+    greeting = render_greeting("http://127.0.0.1:8000/v1", session, demo=False, web=False)
+    assert "  Page       http://127.0.0.1:8000/ " in greeting
+    told = render_interception("http://[::1]:8000/v1", "http://p", (), session, web=False)
+    assert "  Page       http://[::1]:8000/ " in told
+    assert "http://[::1]:8000/proxy.pac" in told
 
 
 def session_of(home: Path, document: dict[str, str]) -> Session:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WAIT: Final = 15.0
 """Seconds of silence until a call is given up."""
 
-NEW_KEY: Final = "make a new key at the upstream and put it in the old one's place"
+NEW_KEY: Final = "make a new key at the upstream, then: iflow-relay login"
 
 
 class Listed(NamedTuple):

@@ -9,6 +9,7 @@ into what runs them.
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 import re
 
@@ -23,6 +24,8 @@ from mitmproxy.proxy.layers.http._http1 import Http1Client, Http1Server
 from mitmproxy.proxy.layers.http._upstream_proxy import HttpUpstreamProxy
 from mitmproxy.proxy.mode_servers import ServerInstance
 from mitmproxy.proxy.server import ConnectionHandler
+
+from .hooks import WATCHERS
 
 NEEDED = {
     Layer: ("_handle_event", "_paused", "_paused_event_queue"),
@@ -76,7 +79,8 @@ NEEDED = {
 
 def check_internals() -> list[str]:
     """What is needed of mitmproxy and not there any more, in words; empty where all is there."""
-    return [
+    moved = [name for name in sorted(WATCHERS) if importlib.util.find_spec(name) is None]
+    return moved + [
         f"{owner.__name__}.{name}"
         for owner, names in NEEDED.items()
         for name in names

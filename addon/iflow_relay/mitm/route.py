@@ -203,10 +203,10 @@ class RelayRoute(HasRelay):
         flow.response = http.Response.make(200, to_json(document) + b"\n", fields)
 
     def _health(self) -> dict[str, object]:
-        session = self.relay.session
+        session, renewal = self.relay.session, self.relay.renewal
         session.refresh()
         return {
-            "status": "degraded" if session.problem else "ok",
+            "status": "degraded" if session.problem or renewal.is_over else "ok",
             "service": "iflow-relay",
             "version": __version__,
             "iflow_logged_in": session.is_logged_in,

@@ -73,7 +73,13 @@ def find_client(config: Configured, environ: Mapping[str, str]) -> OAuthClient:
             f"have: put it into {SECRET_VARIABLE} or the option {SECRET_OPTION}, or log in with "
             "an API key."
         )
-    return OAuthClient(config.oauth_url or _url_of(environ), CLIENT_ID, secret)
+    url = config.oauth_url or _url_of(environ)
+    if url.scheme != "https" and not url.is_loopback:
+        raise LoginUnavailable(
+            f"The login service {url} has no https, so everybody on the way could read the client "
+            f"secret and the tokens: mend {URL_VARIABLE} or iflow_oauth_url."
+        )
+    return OAuthClient(url, CLIENT_ID, secret)
 
 
 def _secret_of(environ: Mapping[str, str]) -> Secret | None:

@@ -22,6 +22,12 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, owner: type, 
     assert check_internals() == [f"{owner.__name__}.{name}"]
 
 
+def test_a_watcher_that_has_moved_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would show and keep what is said on the relay's own page."""
+    monkeypatch.setattr(internals, "WATCHERS", frozenset({"mitmproxy.addons.gone"}))
+    assert check_internals() == ["mitmproxy.addons.gone"]
+
+
 def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """One start is enough to see it."""
     monkeypatch.setitem(internals.NEEDED, HttpStream, ("nope",))

@@ -180,6 +180,10 @@ def test_the_service_may_be_another(text: str, url: str) -> None:
             "IFLOW_OAUTH_URL is no address",
         ),
         ({"IFLOW_OAUTH_CLIENT_SECRET": "s", "IFLOW_OAUTH_URL": "iflow.cn"}, "https://iflow.cn"),
+        (
+            {"IFLOW_OAUTH_CLIENT_SECRET": "s", "IFLOW_OAUTH_URL": "http://login.example"},
+            "http://login.example has no https",
+        ),
     ],
 )
 def test_without_a_client_the_reason_is_said(environ: dict[str, str], words: str) -> None:
