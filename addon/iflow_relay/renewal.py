@@ -80,6 +80,7 @@ class Renewal:
         self._task: asyncio.Task[None] | None = None
         self._writing: asyncio.Task[None] | None = None
         self._again = asyncio.Event()
+        self._trading = False
         self._failures = 0
         self._refused: tuple[Secret, str] | None = None
         self._failed_key: Secret | None = None
@@ -159,7 +160,12 @@ class Renewal:
         self._refused = self.message = None
 
     async def close(self) -> None:
-        """End what is under way."""
+        """End what is under way, but for a call to the login service: its old token is used up.
+
+        The process itself waits for that, as for every thread.
+        """
+        if self._trading:
+            logger.warning("The key is being renewed: that is finished first, in seconds.")
         for task in (self._task, self._writing):
             if task:
                 task.cancel()
@@ -236,7 +242,11 @@ class Renewal:
 
     def _trade(self, held: Held) -> Traded | None:
         """One try, in a thread."""
-        return trade(self._owner, self._environ, held, self._clock)
+        self._trading = True
+        try:
+            return trade(self._owner, self._environ, held, self._clock)
+        finally:
+            self._trading = False
 
     def _take(self, held: Held, traded: Traded | None) -> None:
         """Use what a try has given; None where another process, or a person, was first."""

@@ -301,6 +301,22 @@ def test_an_ended_key_and_a_service_that_is_down_is_an_error_that_passes(
     relay.check_log(secrets=secrets_of(service, granted))
 
 
+def test_a_relay_that_ends_finishes_the_renewal_under_way(
+    start: Start, service: OAuthService, granted: Granted
+) -> None:
+    """The old refresh token is used up by then: to end at once would end the login."""
+    service.gate.clear()
+    relay = start(0.5 * DAY)
+    wait_until(lambda: service.waiting == 1, "the call to the service")
+    relay.interrupt()
+    relay.wait_for("that is finished first")
+    service.gate.set()
+    assert relay.wait(10) == 0
+    found = read(relay.settings)
+    assert found["apiKey"] == service.key != granted.key
+    assert found["oauth_refresh_token"] in service.refresh_tokens
+
+
 def test_without_the_client_secret_the_reason_is_said(
     start_relay: StartRelay, service: OAuthService, upstream: KeyedUpstream, granted: Granted
 ) -> None:
