@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -74,11 +75,15 @@ def login(
             by_oauth = oauth or (not told and _choose_way(talk, config))
         _log_in(talk, config, sets, wanted, by_oauth=by_oauth, browser=not no_browser)
     except LoginError as error:
-        if as_json:
-            print_json({"ok": False, "code": error.code, "problem": error.message})
-        else:
-            click.echo(f"Error: {error.message}", err=True)
-        sys.exit(1)
+        _fail(error, as_json)
+
+
+def _fail(error: LoginError, as_json: bool) -> NoReturn:
+    if as_json:
+        print_json({"ok": False, "code": error.code, "problem": error.message})
+    else:
+        click.echo(f"Error: {error.message}", err=True)
+    sys.exit(1)
 
 
 def _log_in(

@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
-from tests.unit.commands.running import Running, python, wait_until
+from tests.e2e.terminal import CTRL_C, Terminal
+from tests.unit.commands.running import Running, python
 
 if sys.platform == "win32":
     pytest.skip("terminals are Unix's", allow_module_level=True)
 
-# Takes the terminal that is its stdin for its own, as the first process in one does.
-TAKE_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-"""
 
-CTRL_C = "\x03"
-
-
-class Terminal:
+def open_terminal(run: Running, *words: str) -> Terminal:
     """A terminal with `iflow-relay run` in it."""
-
-    def __init__(self, run: Running, *words: str) -> None:
-        self._screen, inside = os.openpty()
-        os.set_blocking(self._screen, False)
-        self._shown = b""
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", TAKE_TERMINAL, *run.command(*words)[1:]],
-            env=run.environment({}),
-            stdin=inside,
-            stdout=inside,
-            stderr=inside,
-            start_new_session=True,
-        )
-        os.close(inside)
-
-    def type(self, text: str) -> None:
-        """Press keys."""
-        os.write(self._screen, text.encode())
-
-    def shown(self) -> str:
-        """All that it has shown so far."""
-        with suppress(OSError):  # nothing new, or its other end is closed
-            while data := os.read(self._screen, 65536):
-                self._shown += data
-        return self._shown.decode()
-
-    def wait_for(self, text: str) -> None:
-        """Return once it has shown the text."""
-        wait_until(lambda: text in self.shown(), f"{text!r} in {self.shown()!r}")
-
-    def wait(self) -> int:
-        """The exit code."""
-        wait_until(lambda: self.shown() is not None and self.process.poll() is not None, "the end")
-        return self.process.wait()
-
-    def close(self) -> None:
-        """Take it away, with what runs in it."""
-        self.process.kill()
-        self.process.wait()
-        os.close(self._screen)
+    return Terminal(run.command(*words), run.environment({}))
 
 
 @pytest.fixture
@@ -79,7 +29,9 @@ def terminals() -> Iterator[list[Terminal]]:
 
 def test_the_program_has_the_terminal(run: Running, terminals: list[Terminal]) -> None:
     """It can ask and be answered."""
-    terminal = Terminal(run, *python("import os; print(os.isatty(0), os.isatty(1), input('? '))"))
+    terminal = open_terminal(
+        run, *python("import os; print(os.isatty(0), os.isatty(1), input('? '))")
+    )
     terminals.append(terminal)
     terminal.wait_for("? ")
     terminal.type("yes\n")
@@ -96,7 +48,7 @@ def test_ctrl_c_reaches_the_program_once(run: Running, terminals: list[Terminal]
         "input()\n"
         "raise SystemExit(7)"
     )
-    terminal = Terminal(run, *python(code))
+    terminal = open_terminal(run, *python(code))
     terminals.append(terminal)
     terminal.wait_for("ready")
     terminal.type(CTRL_C)
@@ -116,7 +68,7 @@ def test_ctrl_c_ends_a_program_that_lets_it(run: Running, terminals: list[Termin
         "print('ready', flush=True)\n"
         "time.sleep(60)"
     )
-    terminal = Terminal(run, *python(code))
+    terminal = open_terminal(run, *python(code))
     terminals.append(terminal)
     terminal.wait_for("ready")
     terminal.type(CTRL_C)
