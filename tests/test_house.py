@@ -52,6 +52,8 @@ ROOMS = {
     "routing": Room(2),
     "shells": Room(2),
     "rhythm": Room(1),
+    "snippets": Room(2),
+    "summary": Room(2),
     "verification": Room(2),
     "tokens": Room(2),
     "config": Room(3),

@@ -33,11 +33,11 @@ from iflow_relay.errors import (
 from iflow_relay.guard import LOOPBACK, check_host, check_key, check_origin
 from iflow_relay.headers import request_fields
 from iflow_relay.mitm.call import Call
-from iflow_relay.mitm.report import printable
 from iflow_relay.refusal import read_failure, read_list, read_short
 from iflow_relay.routing import Kind, Route, parse_host_pattern, route
 from iflow_relay.session import Session
 from iflow_relay.settings import parse_document, parse_settings
+from iflow_relay.summary import printable
 
 DEFAULTS = {option.name: option.default for option in OPTIONS}
 

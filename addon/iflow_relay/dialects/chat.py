@@ -32,10 +32,15 @@ class ChatRequest(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """Tokens, None where the upstream did not say."""
+    """Tokens, None where the upstream did not say.
+
+    `cached` is part of the prompt, `reasoning` of the completion.
+    """
 
     prompt: int | None = None
     completion: int | None = None
+    cached: int | None = None
+    reasoning: int | None = None
 
 
 class Completion(NamedTuple):
@@ -43,6 +48,9 @@ class Completion(NamedTuple):
 
     body: bytes
     usage: Usage = Usage()
+    finish: str = ""
+    tools: int = 0
+    """Tool calls in it, all choices together."""
 
 
 def parse_chat(body: bytes) -> ChatRequest:
@@ -90,9 +98,12 @@ def read_completion(body: bytes, rules: frozenset[str], *, report: str | None = 
         return Completion(body)
     changed = "finish-reason" in rules and fix_finish_reason(document)
     changed = rename_model(document, report) or changed
+    choices = choices_of(document)
     return Completion(
         to_json(document) if changed else body,
         read_usage(document),
+        next(filter(None, map(finish_of, choices)), ""),
+        sum(len(places_of(choice)) for choice in choices),
     )
 
 
@@ -129,6 +140,26 @@ def choices_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
 
 
+def finish_of(choice: Mapping[str, Any]) -> str:
+    """Why a choice ended, `?` where it says so in no words; empty where it has not."""
+    reason = choice.get("finish_reason")
+    return reason[:40] if isinstance(reason, str) else "?" if reason else ""
+
+
+def places_of(choice: Mapping[str, Any]) -> set[tuple[int, int]]:
+    """The tool calls that a choice makes, or goes on with: which choice, and which of its calls."""
+    said = choice.get("message") or choice.get("delta")
+    calls = said.get("tool_calls") if isinstance(said, dict) else None
+    found = enumerate(calls if isinstance(calls, list) else ())
+    return {(index_of(choice), _place(call, place)) for place, call in found}
+
+
+def _place(call: Any, place: int) -> int:
+    """Which call a fragment belongs to: as it says, else as it stands."""
+    index = call.get("index") if isinstance(call, dict) else None
+    return index if isinstance(index, int) else place
+
+
 def index_of(choice: Mapping[str, Any]) -> int:
     """Which choice it is; -1 where it says something else than a number."""
     index = choice.get("index", 0)
@@ -140,7 +171,17 @@ def read_usage(document: Mapping[str, Any]) -> Usage:
     usage = document.get("usage")
     if not isinstance(usage, dict):
         return Usage()
-    return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")))
+    return Usage(
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        _detail(usage, "prompt_tokens_details", "cached_tokens"),
+        _detail(usage, "completion_tokens_details", "reasoning_tokens"),
+    )
+
+
+def _detail(usage: Mapping[str, Any], of: str, name: str) -> int | None:
+    details = usage.get(of)
+    return _count(details.get(name)) if isinstance(details, dict) else None
 
 
 def _count(value: Any) -> int | None:

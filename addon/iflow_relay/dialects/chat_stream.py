@@ -25,8 +25,10 @@ from .chat import (
     RULES,
     Usage,
     choices_of,
+    finish_of,
     fix_finish_reason,
     index_of,
+    places_of,
     read_usage,
     rename_model,
 )
@@ -71,9 +73,10 @@ class ChatStream:
         self._events = 0
         self._answered = False
         self._called: set[int] = set()
-        self._finished = False
         self._returned = False
         self.usage = Usage()
+        self.reason = ""
+        self.tools: set[tuple[int, int]] = set()
         self.refusal: RelayError | None = None
         self.failure: RelayError | None = None
         self.ended = False
@@ -112,7 +115,7 @@ class ChatStream:
             return out
         if nothing := self._nothing():
             return out + self.fail(nothing)
-        if not (delimited or self._finished):
+        if not (delimited or self.reason):
             return out + self.fail(UpstreamBroken("The upstream's stream was cut off."))
         self.ended = True
         return out + (sse.DONE if "done" in self._rules else b"")
@@ -176,9 +179,8 @@ class ChatStream:
     def _is_known_call(self, event: bytes) -> bool:
         """Whether the event goes on with the tool calls of a choice that has made some."""
         choice = _CHOICE.search(event)
-        return (
-            choice is not None and int(choice[1]) in self._called and event.count(b'"delta"') == 1
-        )
+        known = choice is not None and int(choice[1]) in self._called
+        return known and event.count(b'"delta"') == 1 and _is_null(event, b'"name"')
 
     def _read_rest(self, rest: bytes) -> bytes:
         """An event without its blank line: whole if it reads, else the stream broke inside it."""
@@ -254,12 +256,12 @@ class ChatStream:
         if isinstance(delta, dict):
             if delta.get("tool_calls"):
                 self._called.add(index_of(choice))
+                self.tools |= places_of(choice)
             if self.first_token_at is None and any(
                 delta.get(k) for k in ("content", "reasoning_content", "reasoning", "tool_calls")
             ):
                 self.first_token_at = self._now()
-        if choice.get("finish_reason"):
-            self._finished = True
+        self.reason = self.reason or finish_of(choice)
 
     def _space(self, event: bytes) -> bytes:
         """Rule `sse-space` for one event, whatever its lines look like."""

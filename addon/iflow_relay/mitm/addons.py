@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from .answer import RelayAnswer
 from .connect import RelayConnect
+from .copying import RelayCopying
+from .finding import RelayFinding
 from .options import RelayOptions
 from .page import RelayPage
 from .presence import RelayPresence
 from .relay import Relay
 from .renewing import RelayRenewal
 from .route import RelayRoute
+from .turns import RelayTurns
 
 
 def make_addons(relay: Relay | None = None) -> list[object]:
@@ -23,4 +26,7 @@ def make_addons(relay: Relay | None = None) -> list[object]:
         RelayPage(relay),
         RelayRoute(relay),
         RelayAnswer(relay),
+        RelayTurns(),
+        RelayFinding(),
+        RelayCopying(relay),
     ]

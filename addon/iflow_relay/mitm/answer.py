@@ -134,7 +134,7 @@ class RelayAnswer(HasRelay):
             completion = read_completion(
                 body, self.relay.config.normalise, report=self.relay.reported(call)
             )
-            call.usage = completion.usage
+            call.usage, call.finish, call.tools = completion[1:]
             return completion.body
         if refusal := read_short(body):
             raise refusal

@@ -31,6 +31,8 @@ class Call:
     upstream: Upstream | None = None
     reader: ChatStream | None = None
     usage: Usage = NOTHING_SAID
+    finish: str = ""
+    tools: int = 0
     leave_line: Callable[[], None] | None = None
 
     def redact(self, text: str) -> str:
@@ -49,21 +51,11 @@ class Ended(NamedTuple):
     first_token: float | None
     duration: float
     client: str
+    finish: str = ""
+    tools: int = 0
 
 
 def client_name(flow: http.HTTPFlow) -> str:
     """The client's program as its User-Agent begins, else its address."""
     agent = str(flow.metadata.get("iflow.client", ""))
     return agent.split(" ")[0][:40] or str((flow.client_conn.peername or ("?",))[0])
-
-
-def note(flow: http.HTTPFlow, ended: Ended) -> None:
-    """The call's figures as metadata: plain values, which flow files can hold."""
-    figures = {
-        "iflow.error": ended.error,
-        "iflow.tokens.prompt": ended.usage.prompt,
-        "iflow.tokens.completion": ended.usage.completion,
-        "iflow.ttft": ended.first_token,
-        "iflow.duration": ended.duration,
-    }
-    flow.metadata.update({name: value for name, value in figures.items() if value is not None})

@@ -38,7 +38,8 @@ from ..session import Session, Upstream
 from ..succession import Successors
 from ..troubles import Troubles
 from ..verification import Verification
-from .call import Call, Ended, client_name, note
+from .call import Call, Ended, client_name
+from .comment import note
 from .copies import headers_of, twin
 from .learning import Learner
 from .line import Line
@@ -225,6 +226,8 @@ class Relay:
             first,
             time.monotonic() - call.begun,
             client_name(flow),
+            finish=reader.reason if reader else call.finish,
+            tools=len(reader.tools) if reader else call.tools,
         )
         note(flow, ended)
         for observer in self.on_end:

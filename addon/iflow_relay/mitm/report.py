@@ -10,6 +10,7 @@ from mitmproxy import ctx
 
 from ..credential import bracket
 from ..routing import Kind
+from ..summary import printable, render_tokens
 from .call import Ended
 from .relay import Relay
 
@@ -51,22 +52,11 @@ def render_line(clock: str, ended: Ended) -> str:
         model or call.route.path,
         str(ended.status or "-"),
         ended.error or "",
-        f"{_count(usage.prompt)}→{_count(usage.completion)} tok" if any(usage) else "",
+        render_tokens(usage.prompt, usage.completion),
         f"ttft {ended.first_token:.2f} s" if ended.first_token is not None else "",
         f"{ended.duration:.2f} s",
     ]
     return "  ".join(printable(part) for part in parts if part)
-
-
-def printable(text: str) -> str:
-    """The text with nothing in it that a terminal would obey: it comes from a client."""
-    if text.isprintable():
-        return text[:80]
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:80])
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"
 
 
 def _red(line: str) -> str:

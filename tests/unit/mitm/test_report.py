@@ -8,8 +8,9 @@ import pytest
 
 from iflow_relay.dialects.chat import Usage
 from iflow_relay.mitm.call import Call, Ended
-from iflow_relay.mitm.report import printable, render_line
+from iflow_relay.mitm.report import render_line
 from iflow_relay.routing import Kind, Route
+from iflow_relay.summary import printable
 
 CHAT = Route(Kind.CHAT, "/chat/completions")
 

@@ -1,0 +1,1 @@
+"""Conversations as people read them: what was asked, what was told, and both as text."""
