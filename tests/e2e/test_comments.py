@@ -35,6 +35,11 @@ class Web:
         listed = self._client.get("/flows").raise_for_status().json()
         return [flow for flow in listed if flow["request"]["path"].endswith("/completions")]
 
+    def options(self) -> dict[str, Any]:
+        """Its options."""
+        found: dict[str, Any] = self._client.get("/options").raise_for_status().json()
+        return found
+
     def command(self, name: str, *arguments: str) -> dict[str, Any]:
         """What its command bar does."""
         answer = self._client.post(f"/commands/{name}", json={"arguments": arguments})
@@ -75,6 +80,22 @@ def test_the_list_of_mitmweb_tells_each_call_in_a_line(web: Web) -> None:
     assert whole["comment"].endswith(" tok · stop")
     assert failed["comment"].startswith("429 ")
     assert [flow["marked"] for flow in web.flows()] == ["", "", "🔴"]
+
+
+def test_the_list_has_the_column_for_them(web: Web) -> None:
+    """Beside the path; mitmweb has it, and does not show it by itself."""
+    columns = web.options()["web_columns"]["value"]
+    assert columns[columns.index("path") + 1] == "comment"
+
+
+def test_columns_that_somebody_has_chosen_stay(start_relay: StartRelay) -> None:
+    """Whoever names them has said all."""
+    port = free_port()
+    chosen = ("web_columns=path", "web_columns=status", f"web_port={port}", "web_password=pw")
+    start_relay("web_open_browser=false", *chosen, program="mitmweb")
+    address, headers = f"http://127.0.0.1:{port}/options", {"Authorization": "Bearer pw"}
+    options = httpx2.get(address, headers=headers, trust_env=False).json()
+    assert options["web_columns"]["value"] == ["path", "status"]
 
 
 def test_a_call_is_copied_and_saved_without_its_key(web: Web, tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ class RelayOptions:
         gc.freeze()
         self._narrow_listeners()
         self._keep_bodies_for_viewers()
+        self._show_comments()
         self._check_upstream()
 
     def _check_listeners(self) -> None:
@@ -110,6 +111,13 @@ class RelayOptions:
         # A view without flows has the length 0, so it is asked for by name and not by truth.
         if saves or ctx.master.addons.get("view") is not None:
             ctx.options.update(store_streamed_bodies=True)
+
+    def _show_comments(self) -> None:
+        """Have mitmweb show its column for comments, unless somebody has chosen the columns."""
+        if "web_columns" in ctx.options and not ctx.options.has_changed("web_columns"):
+            columns = list(ctx.options.web_columns)
+            columns.insert(columns.index("path") + 1 if "path" in columns else 0, "comment")
+            ctx.options.update(web_columns=columns)
 
     def _check_upstream(self) -> None:
         """Say at start what would go wrong at the first request."""
