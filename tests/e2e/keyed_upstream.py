@@ -5,21 +5,20 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from tests.e2e.threaded import Answering, ThreadedServer
+from tests.e2e.threaded import Answering, Player
 
 Refusal = Literal["401", "200", "439"]
 
 WORDS = ("Hello", " from", " a", " keyed", " upstream")
 
 
-class KeyedUpstream:
+class KeyedUpstream(Player):
     """Serves chat and models to whoever has one of `keys`; the set may be changed, or shared.
 
     `refusal` says how others are refused: with 401, 439 inside an HTTP 200, or 439. `calls` counts
-    by key and status; 439 inside a 200 counts as 439.
+    by key and status; 439 inside a 200 counts as 439. At `gate` chat calls with a good key wait.
     """
 
     def __init__(self, keys: set[str] | None = None, refusal: Refusal = "401") -> None:
@@ -30,16 +29,8 @@ class KeyedUpstream:
         self.bodies: list[Any] = []
         self.active = 0
         """Calls that have come and are not yet answered whole."""
-        self.gate = threading.Event()
-        """Clear it to have chat calls with a good key wait until it is set again."""
-        self.gate.set()
         self.lock = threading.Lock()
-        self._server = ThreadedServer(_Upstream, self)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._server.server_port
+        super().__init__(_Upstream)
 
     @property
     def base_url(self) -> str:
@@ -54,22 +45,6 @@ class KeyedUpstream:
                 for (with_key, got), number in self.calls.items()
                 if key in (None, with_key) and status in (None, got)
             )
-
-    def close(self) -> None:
-        """End it and its connections."""
-        self.gate.set()
-        self._server.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 REFUSALS: dict[Refusal, tuple[int, dict[str, Any]]] = {

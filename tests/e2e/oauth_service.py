@@ -12,14 +12,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from html import unescape
-from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx2
 from tests.e2e.keyed_upstream import KeyedUpstream as KeyedUpstream
 from tests.e2e.oauth_answers import Answer, OAuthAnswering
-from tests.e2e.threaded import ThreadedServer
+from tests.e2e.threaded import Player
 
 Fault = Literal[
     "success_false",  # HTTP 200, success:false, code "500", "too many people are talking to me"
@@ -80,8 +79,11 @@ class Granted(NamedTuple):
     refresh: str
 
 
-class OAuthService:
-    """The service; `url` is what the relay takes as `iflow_oauth_url` or IFLOW_OAUTH_URL."""
+class OAuthService(Player):
+    """The service; `url` is what the relay takes as `iflow_oauth_url` or IFLOW_OAUTH_URL.
+
+    At `gate` calls for tokens and keys wait.
+    """
 
     client_id = "10009311001"
     secret = "a-made-up-client-secret"
@@ -89,9 +91,6 @@ class OAuthService:
     def __init__(self) -> None:
         self.behaviour = Behaviour()
         self.lock = threading.RLock()
-        self.gate = threading.Event()
-        """Clear it to have calls for tokens and keys wait until it is set again."""
-        self.gate.set()
         self.waiting = 0
         """How many calls wait at the gate."""
         self.calls: Counter[str] = Counter()
@@ -110,12 +109,7 @@ class OAuthService:
         self.key = ""
         """The API key given last."""
         self._count = 0
-        self._server = ThreadedServer(OAuthAnswering, self)
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self._server.server_port
+        super().__init__(OAuthAnswering)
 
     @property
     def url(self) -> str:
@@ -162,11 +156,6 @@ class OAuthService:
         with self.lock:
             self.refresh_tokens.clear()
             self.access_tokens.clear()
-
-    def close(self) -> None:
-        """End it and its connections."""
-        self.gate.set()
-        self._server.close()
 
     def make_code(self, redirect: str) -> str:
         """A code for a redirect, to be redeemed once."""
@@ -235,17 +224,6 @@ class OAuthService:
         self._count += 1
         strange = "" if kind == "sk-oauth" else "+/=&"
         return f"{kind}{strange}-{self._count:06d}-{self.port:05d}"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def follow(url: str, **fields: str) -> tuple[int, str]:

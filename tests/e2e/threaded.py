@@ -8,7 +8,8 @@ import socket
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 
 class ThreadedServer(ThreadingHTTPServer):
@@ -86,3 +87,34 @@ class Answering(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         """Nothing."""
+
+
+class Player:
+    """Whoever plays a service on a server of its own, for as long as a block."""
+
+    def __init__(self, answering: type[BaseHTTPRequestHandler]) -> None:
+        self.gate = threading.Event()
+        """Clear it to have calls wait until it is set again."""
+        self.gate.set()
+        self._server = ThreadedServer(answering, self)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._server.server_port
+
+    def close(self) -> None:
+        """End it and its connections."""
+        self.gate.set()
+        self._server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
