@@ -7,6 +7,7 @@ import { post } from "./relay.js";
 import { countdown } from "./time.js";
 
 let ticking = null;
+let held = false;
 let pending = null;
 let skew = 0; // seconds by which the relay's clock is ahead of the browser's
 let seen = null; // when the last login ended that was told of; undefined where there was none
@@ -57,7 +58,9 @@ const drawReason = onChange((available, reason) => {
 
 function drawPending() {
   const place = find("oauth-pending");
-  const focused = place.contains(document.activeElement) && !place.hidden;
+  const active = document.activeElement;
+  // What is hidden while the service answers loses its focus to the body: that is no choice.
+  if (active !== document.body) held = place.contains(active) && !place.hidden;
   const waiting = pending?.phase === "waiting";
   show(place, pending !== null);
   show(find("oauth-start"), pending === null);
@@ -66,7 +69,10 @@ function drawPending() {
   write(find("oauth-phase"), pending ? word(waiting ? "oauthWaiting" : "oauthExchanging") : "");
   if (/^https?:/.test(pending?.url ?? "")) find("oauth-link").href = pending.url;
   else find("oauth-link").removeAttribute("href");
-  if (focused && !pending) find("oauth-start").focus();
+  if (held && !pending) {
+    held = false;
+    find("oauth-start").focus();
+  }
   if (!pending) find("pasted").value = "";
   tick(waiting);
 }
