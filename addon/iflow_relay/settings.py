@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
-
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
 from .files import MAX_FILE as MAX_FILE
 from .jsontext import name_kind
@@ -28,16 +27,18 @@ class Sourced(NamedTuple):
         return f"Sourced(…, {self.origin!r})"  # the value may be a key
 
 
-class Settings(BaseModel):
-    """The fields of settings.json that matter here; the rest is the CLI's."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The members of settings.json that matter here; the rest is the CLI's."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    api_key: str | None = field(default=None, repr=False)
+    search_api_key: str | None = field(default=None, repr=False)
+    base_url: str | None = None
+    model_name: str | None = None
 
-    api_key: StrictStr | None = Field(None, alias="apiKey", repr=False)
-    search_api_key: StrictStr | None = Field(None, alias="searchApiKey", repr=False)
-    base_url: StrictStr | None = Field(None, alias="baseUrl")
-    model_name: StrictStr | None = Field(None, alias="modelName")
 
+MEMBERS = ("apiKey", "searchApiKey", "baseUrl", "modelName")
+"""What they are called in the file, in the order of `Settings`."""
 
 VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 
@@ -48,15 +49,16 @@ def parse_settings(data: bytes, environ: Mapping[str, str]) -> Settings:
     Raises ValueError that names the field and says what it holds instead; never the value itself.
     """
     document = parse_document(data)
-    try:
-        settings = Settings.model_validate(document)
-    except ValidationError as error:
-        field = str(error.errors()[0]["loc"][0])
-        raise ValueError(f"{field} is {name_kind(document[field])}, not a text in quotes") from None
-    values = settings.model_dump(by_alias=True, exclude_none=True)
-    return Settings.model_validate(
-        {name: expand(name, value, environ).strip() for name, value in values.items()}
-    )
+    return Settings(*(_read_text(document, name, environ) for name in MEMBERS))
+
+
+def _read_text(document: Mapping[str, object], name: str, environ: Mapping[str, str]) -> str | None:
+    value = document.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError(f"{name} is {name_kind(value)}, not a text in quotes")
+    return expand(name, value, environ).strip()
 
 
 def expand(field: str, value: str, environ: Mapping[str, str]) -> str:

@@ -14,7 +14,7 @@ import click
 from ..config import Config, parse_config
 
 if TYPE_CHECKING:
-    from ..session import Session  # it brings pydantic, which most commands can do without
+    from ..session import Session  # most commands can do without it
 
 set_option = click.option(
     "--set", "sets", multiple=True, metavar="NAME=VALUE", help="Set an option; may be repeated."

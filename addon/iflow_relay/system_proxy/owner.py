@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
 
-
-class Owner(BaseModel):
+class Owner(NamedTuple):
     """A process; `began` says when it started in the system's own terms, where it tells."""
-
-    model_config = ConfigDict(frozen=True)
 
     pid: int
     began: str | None = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..files import replace_file
+from ..jsontext import name_kind, parse_document
 from .desktop import SystemProxyError, Values
 from .owner import Owner
 
@@ -18,21 +20,19 @@ class SnapshotError(SystemProxyError):
     """The snapshot cannot be kept."""
 
 
-class Entry(BaseModel):
-    """One desktop: its values before, and each PAC address that it was set to since."""
+VERSION: Final = 1
 
-    model_config = ConfigDict(frozen=True)
+
+class Entry(NamedTuple):
+    """One desktop: its values before, and each PAC address that it was set to since."""
 
     before: Values
     urls: tuple[str, ...]
 
 
-class Snapshot(BaseModel):
+class Snapshot(NamedTuple):
     """All that is needed to put everything back; `owner` is the relay that it was set for."""
 
-    model_config = ConfigDict(frozen=True)
-
-    version: Literal[1] = 1
     when: str
     owner: Owner | None
     url: str
@@ -61,15 +61,11 @@ def load() -> Loaded:
     """Read the snapshot; one that is damaged is moved aside. Raises SnapshotError."""
     path = find_path()
     try:
-        return Loaded(Snapshot.model_validate_json(path.read_bytes()))
+        return Loaded(parse_snapshot(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return Loaded(None)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        return Loaded(
-            None, _move_aside(path, f"{place}: {first['msg']}" if place else first["msg"])
-        )
+    except ValueError as error:
+        return Loaded(None, _move_aside(path, str(error)))
     except OSError as error:
         return Loaded(None, _move_aside(path, str(error.strerror)))
 
@@ -82,9 +78,57 @@ def save(snapshot: Snapshot) -> None:
             path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_file(path, snapshot.model_dump_json(indent=2).encode())
+        replace_file(path, render_snapshot(snapshot))
     except OSError as error:
         raise SnapshotError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def render_snapshot(snapshot: Snapshot) -> bytes:
+    """The file's JSON."""
+    document = {
+        "version": VERSION,
+        **snapshot._asdict(),
+        "owner": snapshot.owner and snapshot.owner._asdict(),
+        "desktops": {name: entry._asdict() for name, entry in snapshot.desktops.items()},
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def parse_snapshot(data: bytes) -> Snapshot:
+    """Read the file; raises ValueError that names what is wrong."""
+    document = parse_document(data)
+    if document.get("version") != VERSION:
+        raise ValueError(f"version: {VERSION} is expected")
+    owner = document.get("owner")
+    desktops = _take(document, "desktops", dict)
+    return Snapshot(
+        _take(document, "when", str),
+        None if owner is None else _read_owner(_take(document, "owner", dict)),
+        _take(document, "url", str),
+        {name: _read_entry(_take(desktops, name, dict)) for name in desktops},
+    )
+
+
+def _read_owner(document: Mapping[str, Any]) -> Owner:
+    began = document.get("began")
+    return Owner(_take(document, "pid", int), began and _take(document, "began", str))
+
+
+def _read_entry(document: Mapping[str, Any]) -> Entry:
+    before, urls = _take(document, "before", dict), _take(document, "urls", list)
+    texts = [*urls, *(value for value in before.values() if value is not None)]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("a value is no text")
+    return Entry(before, tuple(urls))
+
+
+def _take(document: Mapping[str, Any], name: str, kind: type) -> Any:
+    """The member of that name; raises ValueError where it is missing or of another kind."""
+    if name not in document:
+        raise ValueError(f"{name} is missing")
+    if not isinstance(document[name], kind) or isinstance(document[name], bool):
+        raise ValueError(f"{name} is {name_kind(document[name])}")
+    return document[name]
 
 
 def _move_aside(path: Path, why: str) -> str:

@@ -57,7 +57,7 @@ def turn_on(url: str, owner_pid: int | None) -> Report:
     for (desktop, values), outcome in zip(present, outcomes, strict=True):
         if not outcome.done and _is_unchanged(desktop, values):
             del entries[desktop.name]
-    save(snapshot.model_copy(update={"desktops": entries}))
+    save(snapshot._replace(desktops=entries))
     return Report(failed + outcomes, problem)
 
 
@@ -142,7 +142,7 @@ def _put_all_back(snapshot: Snapshot) -> tuple[Outcome, ...]:
     found = {desktop.name: desktop for desktop in find_desktops(os.environ)}
     outcomes = tuple(_put_back(found, *item) for item in snapshot.desktops.items())
     rest = {o.desktop: snapshot.desktops[o.desktop] for o in outcomes if not o.done}
-    save(snapshot.model_copy(update={"desktops": rest}))
+    save(snapshot._replace(desktops=rest))
     return outcomes
 
 

@@ -84,7 +84,7 @@ def test_another_program_with_the_relays_id_is_no_relay(machine: Machine) -> Non
     turn_on(PAC, os.getpid())
     snapshot = load().snapshot
     assert snapshot
-    save(snapshot.model_copy(update={"owner": Owner(pid=os.getpid(), began="earlier 1")}))
+    save(snapshot._replace(owner=Owner(pid=os.getpid(), began="earlier 1")))
     assert restore_if_owned(os.getpid()) is None
     assert recover()
     assert machine.state == before

@@ -76,13 +76,21 @@ def test_it_is_gone_where_nothing_is_left() -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"", "JSON"),
+        (b"", "it is empty"),
         (b"{", "JSON"),
-        (b"\xff", "JSON"),
+        (b"\xff", "not UTF-8"),
         (b"[]", "object"),
-        (b"{}", "when: Field required"),
-        (b'{"version": 2}', "version: Input should be 1"),
-        (b"[" * 100_000, "JSON"),
+        (b"{}", "version: 1 is expected"),
+        (b'{"version": 2}', "version: 1 is expected"),
+        (b'{"version": 1, "desktops": {}}', "when is missing"),
+        (b'{"version": 1, "when": 5, "desktops": {}}', "when is a number"),
+        (b'{"version": 1, "when": "", "owner": {}, "desktops": {}}', "pid is missing"),
+        (
+            b'{"version": 1, "when": "", "url": "", "desktops": {"KDE": {"before": {"a": 1}, '
+            b'"urls": []}}}',
+            "a value is no text",
+        ),
+        (b"[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_damaged_file_is_moved_aside_and_said(data: bytes, why: str) -> None:
