@@ -57,6 +57,8 @@ ROOMS = {
     "verification": Room(2),
     "tokens": Room(2),
     "config": Room(3),
+    "pacing": Room(1),
+    "recording": Room(3),
     "explanation": Room(4),
     "fetch": Room(3),
     "files": Room(0),

@@ -1,0 +1,1 @@
+"""What was spent: a row for each call in an SQLite file; no content, no key."""
