@@ -13,6 +13,7 @@ from scripts.bench_relay.figures import FIGURES, judge, medians, percentile
 from scripts.bench_relay.host import Cores
 from scripts.bench_relay.runner import Measured, Plan, measure
 from scripts.bench_relay.soak import Amount, Growth, soak
+from scripts.bench_relay.systems import WATCHING
 from scripts.bench_relay.tables import render, render_json
 from scripts.bench_relay.tunnel import Amount as Downloads
 from scripts.bench_relay.tunnel import measure_tunnels, ratios, render_rates, render_rates_json
@@ -133,6 +134,14 @@ def test_a_real_run_has_every_figure() -> None:
     assert found.keys() == {figure.name for figure in FIGURES}
     assert all(map(math.isfinite, found.values()))
     assert "serve" in render(measured)
+
+
+def test_what_it_costs_to_be_looked_at_is_measured() -> None:
+    """The addon with and without what looks at calls, each a real process."""
+    measured = asyncio.run(measure(SMALLEST, WATCHING, lambda _: None))
+    assert measured.failures == {}
+    bars = {v.bar.figure for v in judge(measured.samples) if v.bar.system == "watched"}
+    assert bars == {"added_latency_p50_ms", "added_chunk_p50_us"}
 
 
 def test_a_system_that_fails_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:

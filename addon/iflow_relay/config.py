@@ -5,121 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+import platformdirs
 
 from .catalog import MapRule, parse_map_rule
 from .credential import BaseUrl, Secret, parse_base_url, parse_key
 from .dialects.chat import RULES
 from .guard import LOOPBACK
-from .next_proxy import AUTO, read_route
+from .next_proxy import read_route
 from .routing import HostPattern, parse_host_pattern
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One option as mitmproxy declares it."""
+class Kept(NamedTuple):
+    """How much of what was seen is kept for whoever looks: calls, and bytes of their bodies."""
 
-    name: str
-    type: Any
-    default: Any
-    help: str
-
-
-OPTIONS = (
-    Option("iflow_settings", str, "~/.iflow/settings.json", "Credential file; re-read on change."),
-    Option(
-        "iflow_base_url",
-        str,
-        "",
-        "Upstream, over IFLOW_BASE_URL, over settings.json's baseUrl, over iFlow's own.",
-    ),
-    Option(
-        "iflow_api_key",
-        str,
-        "",
-        "Key, over IFLOW_API_KEY, over settings.json's apiKey. Others can see a command line: "
-        "prefer the environment or the file.",
-    ),
-    Option(
-        "iflow_oauth_url",
-        str,
-        "",
-        "OAuth service, over IFLOW_OAUTH_URL, over https://iflow.cn.",
-    ),
-    Option(
-        "iflow_oauth_client_secret",
-        str,
-        "",
-        "Client secret of the OAuth service, over IFLOW_OAUTH_CLIENT_SECRET; without one a login "
-        "by OAuth and its renewal cannot be had.",
-    ),
-    Option(
-        "iflow_user_agent",
-        str,
-        "auto",
-        "auto: iFlow-Cli to iFlow's hosts, the client's own elsewhere; client; or a literal.",
-    ),
-    Option(
-        "iflow_hosts",
-        Sequence[str],
-        ["iflow.internal", "api.openai.com"],
-        "Virtual hosts: exact names or *.example.com.",
-    ),
-    Option(
-        "iflow_models",
-        str,
-        "auto",
-        "auto: built-in table for iFlow, the upstream's list elsewhere; builtin; upstream; a file.",
-    ),
-    Option(
-        "iflow_model_map", Sequence[str], [], "pattern=model rules; the first that matches wins."
-    ),
-    Option(
-        "iflow_report_model",
-        str,
-        "run",
-        "The model that answers name: run, the one that really ran; requested, the one asked for.",
-    ),
-    Option(
-        "iflow_pinned",
-        str,
-        "refuse",
-        "Where a client does not trust our certificate for a virtual host: refuse; or tunnel, "
-        "which hands its further requests to the original host.",
-    ),
-    Option(
-        "iflow_next_proxy",
-        str,
-        AUTO,
-        "Proxy behind the relay: environment (HTTPS_PROXY and the like), none, or an address.",
-    ),
-    Option(
-        "iflow_local_keys",
-        Sequence[str],
-        [],
-        "Keys that clients must present; needed to listen beyond loopback.",
-    ),
-    Option(
-        "iflow_cors_origins",
-        Sequence[str],
-        [LOOPBACK],
-        "Browser origins that may call: loopback, https://app.example.com, or patterns with *.",
-    ),
-    Option(
-        "iflow_max_concurrency", int, 0, "Upstream calls at once; more wait in line. 0: no limit."
-    ),
-    Option("iflow_timeout", int, 300, "Seconds for which the upstream may be silent."),
-    Option("iflow_max_body", str, "64m", "Largest request body, with k, m or g; more gets 413."),
-    Option(
-        "iflow_normalise",
-        Sequence[str],
-        list(RULES),
-        f"Rules that repair answers: {', '.join(RULES)}; or none.",
-    ),
-    Option("iflow_show_credentials", bool, False, "Keep real keys visible in recorded flows."),
-)
+    flows: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +49,12 @@ class Config:
     max_body: int
     normalise: frozenset[str]
     show_credentials: bool
+    keep_flows: Kept | None
+    ledger: Path | None
+    ledger_days: int
+    record: Path | None
+    replay: Path | None
+    replay_speed: float
 
 
 class ConfigError(ValueError):
@@ -180,6 +90,12 @@ def parse_config(options: Mapping[str, Any]) -> Config:
         max_body=read("max_body", parse_size),
         normalise=read("normalise", _parse_rules),
         show_credentials=bool(options["iflow_show_credentials"]),
+        keep_flows=read("keep_flows", _parse_kept),
+        ledger=read("ledger", _parse_ledger),
+        ledger_days=read("ledger_days", lambda n: _at_least(1, n)),
+        record=read("record", _parse_written),
+        replay=read("replay", _parse_recording),
+        replay_speed=read("replay_speed", _parse_speed),
     )
 
 
@@ -253,6 +169,54 @@ def _one_of(words: Sequence[str], text: str) -> str:
 def _parse_next_proxy(text: str) -> str:
     read_route(text, {})
     return text
+
+
+def _parse_kept(text: str) -> Kept | None:
+    """`2000,512m`; None for `off`."""
+    if text.strip().lower() == "off":
+        return None
+    flows, _, size = text.partition(",")
+    if not flows.strip().isdecimal() or not int(flows):
+        raise ValueError(f"{text!r} is not how much to keep: write 2000,512m, or off")
+    return Kept(int(flows), parse_size(size))
+
+
+def _parse_ledger(text: str) -> Path | None:
+    """Where the ledger is; None where there is none."""
+    word = text.strip()
+    if word.lower() == "off":
+        return None
+    if word.lower() != "on":
+        return _parse_written(text, "on, off, or a file")
+    return platformdirs.user_data_path("iflow-relay") / "ledger.sqlite3"
+
+
+def _parse_written(text: str, accepted: str = "a file") -> Path | None:
+    """A file that will be written; None where none is named."""
+    if not text.strip():
+        return None
+    path = _expand(text.strip())
+    if path.is_dir():
+        raise ValueError(f"{text!r} is a folder: give {accepted}")
+    return path
+
+
+def _parse_recording(text: str) -> Path | None:
+    """A file that has to be there; None where none is named."""
+    path = _parse_written(text)
+    if path and not path.is_file():
+        raise ValueError(f"there is no file {text!r}: make one with iflow-relay record")
+    return path
+
+
+def _parse_speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1
+    if not 0 <= speed < float("inf"):
+        raise ValueError(f"{text!r} is no speed: write 1, 2, 0.5, or 0 for no pauses")
+    return speed
 
 
 def _at_least(least: int, number: int) -> int:

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from . import __version__
 from .catalog import BUILTIN
-from .config import OPTIONS, Config, parse_config
+from .config import Config, parse_config
 from .credential import Secret
+from .options import OPTIONS
 from .routing import HostPattern
 from .session import Session
 from .settings import Sourced

@@ -42,10 +42,13 @@ def explain(
     )
 
 
+_READ = frozenset({"", "/", "/health", "/proxy.pac", "/metrics", "/models", "/files"})
+
+
 def _usual_method(target: Target) -> str:
     """The API is asked by POST, and read by GET where it lists things."""
     path = target.path.partition("?")[0].removeprefix("/v1")
-    reads = path in ("", "/", "/health", "/proxy.pac", "/models", "/files") or "/models/" in path
+    reads = path in _READ or "/models/" in path
     return "GET" if reads or target.scheme in ("ws", "wss") else "POST"
 
 
@@ -72,7 +75,7 @@ def _explain_route(
         found = route(method, target.path)
     except RelayError as error:
         return f"{target.path} is answered with {error.status}: {error.message}", None, None
-    if found.kind in (Kind.HEALTH, Kind.PAC):
+    if found.kind in (Kind.HEALTH, Kind.PAC, Kind.METRICS):
         return f"{target.path} is answered by the relay itself", None, found.kind.value
     if found.kind is Kind.MODELS:
         return f"{target.path} is answered with the catalog", None, found.kind.value

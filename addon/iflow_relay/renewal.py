@@ -87,6 +87,8 @@ class Renewal:
         self._fresh: tuple[Secret, float] | None = None
         self._lifetimes: dict[Secret, float] = {}
         self._warned = ""
+        self.counts = {"renewed": 0, "failed": 0, "refused": 0}
+        """Tries so far, by what came of them."""
         self.message: str | None = None
         """What stands against a renewal, in words."""
 
@@ -214,23 +216,28 @@ class Renewal:
                         self._take(held, traded)
                         return
                     held = self._take_half(held, traded)
-                    self._failures += 1
+                    self._count_failure()
                     self._say(f"{MOMENT}: {traded.unfinished}")
                 except (LoginRequired, LoginUnavailable) as refusal:
                     self._refused = held.tokens.refresh, refusal.message
+                    self.counts["refused"] += 1
                     self._say(f"The key is not renewed: {refusal.message}")
                     return
                 except RelayError as error:
-                    self._failures += 1
+                    self._count_failure()
                     self._say(f"{MOMENT}: {error.message}")
                 except Exception as error:
-                    self._failures += 1
+                    self._count_failure()
                     # No error: one during the start would end mitmdump.
                     logger.warning("A fault of the relay's own: %r", error, exc_info=error)
                 await self._rest()
         finally:
             self._task = None
             self._failures = 0
+
+    def _count_failure(self) -> None:
+        self._failures += 1
+        self.counts["failed"] += 1
 
     async def _rest(self) -> None:
         """Wait until the next try, or until a request asks for one, but not that often."""
@@ -253,6 +260,7 @@ class Renewal:
         self.message = self._failed_key = None
         self._warned = ""
         if traded:
+            self.counts["renewed"] += 1
             new, now = traded.successor, self._clock()
             self._owner.successors.add(held, new)
             self._fresh = (new.key, now)

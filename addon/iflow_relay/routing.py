@@ -18,6 +18,7 @@ class Kind(Enum):
     HEALTH = "health"
     PAC = "pac"
     PAGE = "page"
+    METRICS = "metrics"
     FORWARD = "forward"
 
 
@@ -52,10 +53,25 @@ PAGE_PATHS = ("/", "/oauth2callback")
 """Where the relay's own page is, and where a login comes back to it."""
 
 
+METRICS_PATH = "/metrics"
+
+ABOUT_RELAY = frozenset({Kind.PAGE, Kind.METRICS})
+"""Routes by which somebody looks at the relay itself: what comes by them is no call."""
+
+
+def is_about_relay(target: str) -> bool:
+    """Whether a target is for who looks at the relay itself."""
+    return is_page(target) or _is_metrics(target.partition("?")[0])
+
+
 def is_page(target: str) -> bool:
     """Whether a target belongs to the relay's own page."""
     path = target.partition("?")[0]
     return path in PAGE_PATHS or path.startswith(PAGE_FOLDER)
+
+
+def _is_metrics(path: str) -> bool:
+    return path.rstrip("/") == METRICS_PATH
 
 
 def route(method: str, target: str) -> Route:
@@ -75,6 +91,8 @@ def route(method: str, target: str) -> Route:
         return Route(Kind.HEALTH, path)
     if path == "/proxy.pac" and read:
         return Route(Kind.PAC, path)
+    if path == METRICS_PATH and read and not versioned:
+        return Route(Kind.METRICS, path)
     # An escaped letter is the same letter to the upstream (RFC 3986, section 6.2.2.2).
     dialect = next((d for d in NOT_YET if (unquote(path) + "/").startswith(d + "/")), None)
     if versioned and path not in ("", "/") and dialect is None:

@@ -13,7 +13,7 @@ from types import FrameType
 from .client import LoadError
 from .runner import FULL, QUICK, measure
 from .soak import BAR_MB, Amount, Growth, soak
-from .systems import PROXIES
+from .systems import PROXIES, USUAL, WATCHING
 from .tables import render, render_json, render_table
 from .tunnel import Amount as Downloads
 from .tunnel import measure_tunnels, render_rates, render_rates_json
@@ -26,6 +26,11 @@ Measures the relay beside bare mitmproxy and a direct connection, on this machin
   bare+stream  the same with an addon of three lines that lets streams through
   stock        mitmdump -s addon/iflow.py
   serve        iflow-relay serve
+
+and, with --watched alone, what it costs that calls can be looked at:
+
+  unwatched    mitmdump with the addon, but no ledger, metrics, comments or views
+  watched      with all of them, and the bodies of streams kept
 
 The whole takes less than three minutes. The exit status is 0 whether or not a bar is met, and 1
 where a system did not run.
@@ -50,6 +55,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="instead, see whether memory grows over 20,000 requests and 500 streams",
     )
     parser.add_argument(
+        "--watched",
+        action="store_true",
+        help="instead, see what ledger, metrics, comments and kept bodies cost",
+    )
+    parser.add_argument(
         "--tunnel",
         action="store_true",
         help="instead, download 200 MB through a tunnel, and beside bare mitmproxy's",
@@ -72,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    names = options.only or tuple(PROXIES)
+    names = options.only or (WATCHING if options.watched else USUAL)
     measured = asyncio.run(measure(QUICK if options.quick else FULL, names, _say))
     print(render_json(measured) if options.json else render(measured))
     return 1 if measured.failures else 0

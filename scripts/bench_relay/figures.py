@@ -90,6 +90,8 @@ BARS = (
     Bar("start_s", "serve", "bare", 0.3, difference),
     Bar("idle_mb", "stock", "bare", 20, difference),
     Bar("idle_mb", "serve", "bare", 10, difference),
+    Bar("added_latency_p50_ms", "watched", "unwatched", 1.1),
+    Bar("added_chunk_p50_us", "watched", "unwatched", 1.1),
 )
 
 

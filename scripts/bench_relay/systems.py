@@ -30,6 +30,18 @@ def responseheaders(flow):
     flow.response.stream = True
 """
 
+UNWATCHED_SCRIPT = """\
+from iflow_relay.mitm import relay
+from iflow_relay.mitm.addons import make_addons
+
+WATCHING = {"RelayLedger", "RelayMetrics", "RelayTurns", "RelayKeeping"}
+
+relay.note = lambda flow, ended: None
+own = relay.Relay()
+addons = [addon for addon in make_addons(own) if type(addon).__name__ not in WATCHING]
+own.on_end.clear()
+"""
+
 
 class Running(NamedTuple):
     """What answers at a port; `process` is the proxy's, if there is one. `start` in seconds."""
@@ -101,12 +113,30 @@ def _serve(place: Place) -> list[str]:
     return [*command, *relay_options(place.upstream)]
 
 
+def _unwatched(place: Place) -> list[str]:
+    """The addon without whatever looks at calls: no ledger, metrics, comments or views."""
+    script = place.folder / "unwatched.py"
+    script.write_text(UNWATCHED_SCRIPT, "utf-8")
+    options = ("--set", "iflow_ledger=off")
+    return _mitmdump(place, "-s", str(script), *relay_options(place.upstream), *options)
+
+
+def _watched(place: Place) -> list[str]:
+    """With all of that, and with the bodies kept, as where somebody looks."""
+    return [*_stock(place), "--set", "store_streamed_bodies=true"]
+
+
 PROXIES: Mapping[str, Callable[[Place], list[str]]] = {
     "bare": _bare,
     "bare+stream": _bare_stream,
     "stock": _stock,
     "serve": _serve,
+    "unwatched": _unwatched,
+    "watched": _watched,
 }
+WATCHING = ("unwatched", "watched")
+"""Systems that are measured only where somebody asks what it costs to be looked at."""
+USUAL = tuple(name for name in PROXIES if name not in WATCHING)
 DIRECT = "direct"
 SYSTEMS = (DIRECT, *PROXIES)
 

@@ -33,12 +33,12 @@ def responseheaders(flow):
 """
 
 BREAKS_OURS = """
-from iflow_relay.mitm.route import RelayRoute
+from iflow_relay.mitm import route
 
 def broken(*_):
     raise RuntimeError("a fault of our own")
 
-RelayRoute._aim = broken
+route.aim = broken
 """
 
 HOLDS = """

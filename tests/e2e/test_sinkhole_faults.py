@@ -17,16 +17,20 @@ APPS_KEY = "sk-app-0123456789"
 IN_HOOKS = (
     *("RelayConnect.client_connected", "RelayConnect.tls_clienthello"),
     *("RelayConnect._with_own_http", "RelayConnect._is_ours"),
-    *("RelayRoute.requestheaders", "RelayRoute.request", "RelayRoute._admit", "RelayRoute._aim"),
+    *("RelayRoute.requestheaders", "RelayRoute.request", "RelayRoute._admit", "route.aim"),
+    *("RelayReplay.request", "RelayMetrics.request"),
     *("RelayAnswer.responseheaders", "RelayAnswer.response", "Relay.end"),
 )
 IN_LAYERS = ("Relay.claim", "Relay.decide", "Relay.wire")
 
 BREAKS = f"""
 import pathlib
+from iflow_relay.mitm import route
 from iflow_relay.mitm.answer import RelayAnswer
 from iflow_relay.mitm.connect import RelayConnect
+from iflow_relay.mitm.metering import RelayMetrics
 from iflow_relay.mitm.relay import Relay
+from iflow_relay.mitm.replaying import RelayReplay
 from iflow_relay.mitm.route import RelayRoute
 
 def make_breakable(place):
@@ -103,7 +107,7 @@ def test_a_fault_sends_nothing_to_the_original_host(
 
 def test_an_app_is_told_of_a_hook_that_fails(breakable: Breakable, demo: Demo) -> None:
     """As an error of the server's; nothing has left the machine."""
-    breakable.broken.write_text("RelayRoute._aim")
+    breakable.broken.write_text("route.aim")
     told = breakable.machine.run(*app("sdk", "chat", "stream", "http2")).told
     assert told["chat"] == told["stream"] == ["InternalServerError", 500, "internal_error"]
     assert demo.requests() == []

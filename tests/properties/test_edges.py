@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.reading import ALL_RULES
 
 from iflow_relay.catalog import parse_map_rule, parse_overlay
-from iflow_relay.config import OPTIONS, ConfigError, parse_config, parse_size
+from iflow_relay.config import ConfigError, parse_config, parse_size
 from iflow_relay.credential import Secret, parse_base_url
 from iflow_relay.dialects.chat import parse_chat, read_completion
 from iflow_relay.errors import (
@@ -33,6 +33,7 @@ from iflow_relay.errors import (
 from iflow_relay.guard import LOOPBACK, check_host, check_key, check_origin
 from iflow_relay.headers import request_fields
 from iflow_relay.mitm.call import Call
+from iflow_relay.options import OPTIONS
 from iflow_relay.refusal import read_failure, read_list, read_short
 from iflow_relay.routing import Kind, Route, parse_host_pattern, route
 from iflow_relay.session import Session

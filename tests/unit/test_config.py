@@ -6,13 +6,15 @@ from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 from iflow_relay.catalog import MapRule
-from iflow_relay.config import OPTIONS, Config, ConfigError, parse_config, parse_size
+from iflow_relay.config import Config, ConfigError, Kept, parse_config, parse_size
 from iflow_relay.credential import BaseUrl, Secret
 from iflow_relay.dialects.chat import RULES
 from iflow_relay.guard import LOOPBACK
+from iflow_relay.options import OPTIONS
 from iflow_relay.routing import HostPattern
 
 DEFAULTS = {option.name: option.default for option in OPTIONS}
@@ -45,6 +47,12 @@ def test_the_defaults_are_the_documented_ones(home: Path) -> None:
         max_body=64 << 20,
         normalise=frozenset(RULES),
         show_credentials=False,
+        keep_flows=Kept(2000, 512 << 20),
+        ledger=platformdirs.user_data_path("iflow-relay") / "ledger.sqlite3",
+        ledger_days=90,
+        record=None,
+        replay=None,
+        replay_speed=1,
     )
 
 
@@ -56,7 +64,7 @@ def test_every_option_is_declared_once_with_a_help_text() -> None:
     assert all(option.help.endswith(".") for option in OPTIONS)
 
 
-def test_every_option_is_read() -> None:
+def test_every_option_is_read(home: Path) -> None:
     """What the user wrote becomes what the relay works with."""
     config = parse(
         base_url=" http://localhost:11434/v1/ ",
@@ -72,7 +80,16 @@ def test_every_option_is_read() -> None:
         max_body="10k",
         normalise=["done", "usage"],
         show_credentials=True,
+        keep_flows="10, 1m",
+        ledger="~/l.sqlite3",
+        ledger_days=1,
+        record="~/r.flows",
+        replay_speed="0.5",
     )
+    assert config.keep_flows == Kept(10, 1 << 20)
+    assert config.ledger == home / "l.sqlite3"
+    assert (config.ledger_days, config.record) == (1, home / "r.flows")
+    assert (config.replay, config.replay_speed) == (None, 0.5)
     assert config.base_url == BaseUrl("http", "localhost", 11434, "/v1")
     assert config.api_key == Secret("sk-a")
     assert config.user_agent == "mine/1"
@@ -137,6 +154,16 @@ def test_a_tilde_is_the_users_home(home: Path) -> None:
         ("max_body", "0", "64m"),
         ("max_body", "", "64m"),
         ("normalise", ["dnoe"], "'dnoe' is no rule"),
+        ("keep_flows", "many", "2000,512m, or off"),
+        ("keep_flows", "0,512m", "2000,512m, or off"),
+        ("keep_flows", "2000", "512m|64m"),
+        ("ledger", "/", "is a folder"),
+        ("ledger_days", 0, "at least 1"),
+        ("record", ".", "is a folder"),
+        ("replay", "no-such-file", "iflow-relay record"),
+        ("replay_speed", "fast", "no speed"),
+        ("replay_speed", "-1", "no speed"),
+        ("replay_speed", "inf", "no speed"),
     ],
 )
 def test_an_option_that_is_wrong_is_refused_by_its_name(name: str, value: Any, why: str) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from iflow_relay.config import OPTIONS, parse_config
+from iflow_relay.config import parse_config
 from iflow_relay.console import (
     expiry_rows,
     render_greeting,
     render_interception,
     render_left,
 )
+from iflow_relay.options import OPTIONS
 from iflow_relay.session import Session
 
 

@@ -60,6 +60,7 @@ def test_everything_else_passes(url: str, goes_to: str, how: str) -> None:
         ("https://api.openai.com/v1/models", "answered with the catalog"),
         ("http://iflow.internal/health", "answered by the relay itself"),
         ("http://iflow.internal/proxy.pac", "answered by the relay itself"),
+        ("http://iflow.internal/metrics", "answered by the relay itself"),
         ("https://api.openai.com/v1/messages", "answered with 404"),
         ("https://api.openai.com/dashboard", "answered with 404"),
         ("wss://api.openai.com/v1/realtime", "refused with 426"),

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from iflow_relay import errors
-from iflow_relay.config import OPTIONS
 from iflow_relay.dialects.chat import RULES
+from iflow_relay.options import OPTIONS
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 

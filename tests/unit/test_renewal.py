@@ -16,10 +16,11 @@ from tests.e2e.logins import service as service
 from tests.e2e.oauth_service import Granted, OAuthService
 from tests.e2e.programs import wait_until
 
-from iflow_relay.config import OPTIONS, Config, parse_config
+from iflow_relay.config import Config, parse_config
 from iflow_relay.credential import Secret
 from iflow_relay.errors import CredentialRenewing, LoginRequired
 from iflow_relay.next_proxy import Proxy
+from iflow_relay.options import OPTIONS
 from iflow_relay.renewal import Renewal
 from iflow_relay.session import Session
 from iflow_relay.succession import Successors
@@ -124,6 +125,7 @@ def test_the_key_is_renewed_when_its_last_day_begins(life: Life) -> None:
         return counts
 
     assert life.run(live) == [0, 1, 1, 2, 2, 3]
+    assert life.renewal.counts == {"renewed": 3, "failed": 0, "refused": 0}
     assert life.key == life.service.key == read(life.path)["apiKey"]
 
 
@@ -221,6 +223,7 @@ def test_what_fails_for_a_moment_is_tried_again(life: Life, fault: str) -> None:
 
     life.run(live)
     assert "retrying" in states
+    assert life.renewal.counts == {"renewed": 1, "failed": 3, "refused": 0}
     assert life.key == life.service.key != life.granted.key
     assert life.renewal.message is None
 
@@ -270,6 +273,7 @@ def test_a_refusal_for_good_ends_it_until_somebody_logs_in(life: Life) -> None:
 
     life.run(live)
     assert life.service.refreshes == 1
+    assert life.renewal.counts == {"renewed": 0, "failed": 0, "refused": 1}
 
 
 def test_getuserinfo_that_refuses_is_a_refusal_for_good(life: Life) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from iflow_relay.errors import InvalidPath, NotFound
-from iflow_relay.routing import HostPattern, Kind, Route, parse_host_pattern, route
+from iflow_relay.routing import HostPattern, Kind, Route, is_about_relay, parse_host_pattern, route
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,9 @@ from iflow_relay.routing import HostPattern, Kind, Route, parse_host_pattern, ro
         ("GET", "/v1/models/..%2f..%2fx", Route(Kind.MODELS, "/models", model="../../x")),
         ("GET", "/health", Route(Kind.HEALTH, "/health")),
         ("GET", "/proxy.pac", Route(Kind.PAC, "/proxy.pac")),
+        ("GET", "/metrics", Route(Kind.METRICS, "/metrics")),
+        ("HEAD", "/metrics/?x=1", Route(Kind.METRICS, "/metrics")),
+        ("GET", "/v1/metrics", Route(Kind.FORWARD, "/metrics")),
         ("GET", "/", Route(Kind.PAGE, "/")),
         ("POST", "/?x=1", Route(Kind.PAGE, "/", "x=1")),
         ("GET", "/ui/page.js", Route(Kind.PAGE, "/ui/page.js")),
@@ -48,6 +51,24 @@ def test_a_request_has_its_route(method: str, target: str, expected: Route) -> N
 
 
 @pytest.mark.parametrize(
+    ("target", "own"),
+    [
+        ("/", True),
+        ("/ui/page.js?x", True),
+        ("/metrics", True),
+        ("/metrics/?name=x", True),
+        ("/v1/metrics", False),
+        ("/metrics.txt", False),
+        ("/health", False),
+        ("/v1/chat/completions?x=/metrics", False),
+    ],
+)
+def test_who_looks_at_the_relay_itself_is_known_by_the_path(target: str, own: bool) -> None:
+    """Such requests are no calls, and are shown to nobody."""
+    assert is_about_relay(target) is own
+
+
+@pytest.mark.parametrize(
     ("method", "target"),
     [
         ("GET", "/v1"),
@@ -55,6 +76,9 @@ def test_a_request_has_its_route(method: str, target: str, expected: Route) -> N
         ("GET", "/v1?x=1"),
         ("GET", "/favicon.ico"),
         ("POST", "/proxy.pac"),
+        ("POST", "/metrics"),
+        ("GET", "/metrics/x"),
+        ("GET", "/%6detrics"),
         ("POST", "/embeddings"),
         ("GET", "/chat/completions"),
         ("POST", "/models"),

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from iflow_relay.config import OPTIONS, parse_config
+from iflow_relay.config import parse_config
 from iflow_relay.credential import BaseUrl, Secret
 from iflow_relay.errors import NotLoggedIn, SettingsInvalid
+from iflow_relay.options import OPTIONS
 from iflow_relay.session import Session, Upstream
 
 DEFAULTS = {option.name: option.default for option in OPTIONS}

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from iflow_relay import mark
-from iflow_relay.config import OPTIONS, parse_config
+from iflow_relay.config import parse_config
 from iflow_relay.credential import Secret
+from iflow_relay.options import OPTIONS
 from iflow_relay.session import Session
 from iflow_relay.succession import Successor, Successors, Unwritten, write_successor
 from iflow_relay.tokens import CLI_FILE, SETTINGS, Held, Tokens, settings_members

@@ -160,7 +160,7 @@ def has_hosts(there: Sequence[str], asked: Sequence[HostPattern]) -> bool:
 
 def expected_hosts(hosts: Sequence[HostPattern], sets: Sequence[str]) -> list[str]:
     """The virtual hosts, as far as the command line tells; perhaps more than there are."""
-    from ..config import OPTIONS
+    from ..options import OPTIONS
 
     default = next(option.default for option in OPTIONS if option.name == "iflow_hosts")
     given = [text.partition("=")[2] for text in sets if text.startswith("iflow_hosts=")]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 REASONING_MODEL = "kimi-k2-thinking"
 SOMETIMES_REASONING_MODEL = "glm-4.7"
 MAX_N = 16
+MAX_USER = 100
 
 
 class Tool(NamedTuple):
@@ -32,6 +33,7 @@ class Chat:
     tool_choice: str | Tool
     schema: Any
     thinks: bool
+    user: str
 
     @property
     def last_role(self) -> str:
@@ -66,6 +68,7 @@ def read_chat(body: object) -> Chat:
         tool_choice=_read_tool_choice(body, tools),
         schema=_read_schema(body),
         thinks=_thinks(body),
+        user=str(body.get("user", ""))[:MAX_USER],
     )
 
 

@@ -7,15 +7,17 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import cast
 
+from ..wire import BadRequest, Request, RequestReader
 from .cache import CACHED_REQUEST, Cache, CachedAnswer
 from .faults import HEADER, parse_faults
-from .journal import Journal, is_about
+from .journal import Cost, Journal, is_about
 from .routes import refuse, respond, respond_about
 from .shape import WRITE_SIZE, End, Step, Wait
-from .wire import BadRequest, Request, RequestReader
 
 # How long a client may go on sending what was refused, in seconds.
 LINGER = 2
+
+FREE = Cost()
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -138,7 +140,7 @@ class Connection(asyncio.Protocol):
             return
         script = respond(request, self._key)
         self._journal.record(head.raw, body, script.cost)
-        answer = self._play(script.steps)
+        answer = self._play(script.steps, script.cost)
         if may_come_again and answer is not None:
             self._cache.put(CachedAnswer(head.raw, body, answer, script.cost))
 
@@ -149,26 +151,29 @@ class Connection(asyncio.Protocol):
             return False
         self._journal.record(entry.head, entry.body, entry.cost)
         self._transport.write(entry.answer)
+        self._journal.serve(entry.cost)
         return True
 
-    def _play(self, steps: Iterator[Step]) -> bytes | None:
+    def _play(self, steps: Iterator[Step], cost: Cost = FREE) -> bytes | None:
         """Begin an answer; one that is a single write is done at once, and returned."""
         first, second = next(steps, b""), next(steps, None)
         if isinstance(first, bytes) and second in (None, End.CLOSE):
             self._transport.write(first)
+            self._journal.serve(cost)
             if second is None:
                 return first
             self._close()
             return None
         ahead = [first] if second is None else [first, second]
-        self._task = asyncio.create_task(self._perform(chain(ahead, steps)))
+        self._task = asyncio.create_task(self._perform(chain(ahead, steps), cost))
         return None
 
-    async def _perform(self, steps: Iterator[Step]) -> None:
+    async def _perform(self, steps: Iterator[Step], cost: Cost) -> None:
         """Play an answer that takes time, then see what came in meanwhile."""
         self._journal.begin()
         try:
             await self._follow(steps)
+            self._journal.serve(cost)
         except Exception:
             self._transport.abort()
             raise

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import Any
 
+from ..wire import Head
 from .faults import FAULTS, Faults
 from .shape import EVENT_STREAM, PHRASES, Answer, End, Step, endless
-from .wire import Head
 
 MESSAGES = {
     434: "Invalid apiKey",

@@ -6,10 +6,11 @@ from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from .wire import Request, parse_head
+from ..wire import Request, parse_head
 
 KEPT_REQUESTS = 100
 KEPT_BODY = 10_000
+KEPT_SERVED = 20_000
 
 
 @dataclass(slots=True)
@@ -34,6 +35,8 @@ class Cost(NamedTuple):
     streams: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    user: str = ""
+    """Who asked, where the request says so and the answer is not to be cut."""
 
 
 class Journal:
@@ -43,6 +46,7 @@ class Journal:
         self.stats = Stats()
         # Heads are read again only when somebody asks: this is on the way of every request.
         self._entries: deque[tuple[int, bytes, bytes]] = deque(maxlen=KEPT_REQUESTS)
+        self._served: deque[Cost] = deque(maxlen=KEPT_SERVED)
 
     def record(self, head: bytes, body: bytes, cost: Cost) -> None:
         """Remember one request and what its answer costs."""
@@ -52,6 +56,15 @@ class Journal:
         stats.prompt_tokens += cost.prompt_tokens
         stats.completion_tokens += cost.completion_tokens
         self._entries.append((stats.requests, head, body[:KEPT_BODY]))
+
+    def serve(self, cost: Cost) -> None:
+        """Remember an answer that was said to its end, of a request that names its user."""
+        if cost.user:
+            self._served.append(cost)
+
+    def served(self) -> list[dict[str, Any]]:
+        """Those answers, oldest first."""
+        return [cost._asdict() for cost in self._served]
 
     def begin(self) -> None:
         """Count an answer that takes time."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..catalog import BUILTIN
+from ..wire import BadRequest, Head, Request
 from . import errors
 from .answers import answer_chat
 from .chat import Chat, read_chat
@@ -15,13 +16,15 @@ from .events import document, stream
 from .faults import HEADER, MODEL_PREFIX, Faults, parse_faults
 from .journal import Cost, Journal
 from .shape import Answer, Step, render_answer
-from .wire import BadRequest, Head, Request
 
 KEY = "sk-demo-0123456789abcdef"
 USER_AGENT = "iFlow-Cli"
 
 MODELS = frozenset(model.id for model in BUILTIN)
 OPEN_MODELS = frozenset({"qwen3-coder-plus", "iFlow-ROME-30BA3B"})
+
+UNFINISHED = ("cut", "cut-event", "silence", "eof-cut", "bad-chunk", "error-event", "endless-line")
+"""Faults with which an answer does not come to its end."""
 
 CHAT = "/v1/chat/completions"
 EMBEDDINGS = "/v1/embeddings"
@@ -55,6 +58,7 @@ def respond_about(request: Request, journal: Journal) -> Script:
     answers = {
         ("GET", "/demo/requests"): journal.requests,
         ("GET", "/demo/stats"): journal.counts,
+        ("GET", "/demo/served"): journal.served,
         ("DELETE", "/demo/requests"): journal.clear,
     }
     head = request.head
@@ -124,7 +128,8 @@ def _chat(chat: Chat, request: Request, faults: Faults) -> _Outcome:
     else:
         answer = document(reply, faults)
     usage = reply.usage
-    cost = Cost(int(streams), usage["prompt_tokens"], usage["completion_tokens"])
+    user = "" if faults.first(*UNFINISHED) else chat.user
+    cost = Cost(int(streams), usage["prompt_tokens"], usage["completion_tokens"], user)
     return _Outcome(answer, faults, cost)
 
 

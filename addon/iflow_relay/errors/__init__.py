@@ -11,6 +11,7 @@ RelayError
 │   ├── ForbiddenHost        403  forbidden_host
 │   ├── ForbiddenOrigin      403  forbidden_origin
 │   ├── NotFound             404  not_found, model_not_found
+│   ├── NotRecorded          404  not_recorded
 │   ├── MethodNotAllowed     405  method_not_allowed
 │   ├── RequestTooLarge      413  request_too_large
 │   ├── UnsupportedMedia     415  unsupported_media_type
@@ -70,6 +71,7 @@ from .request import InvalidRequest as InvalidRequest
 from .request import LoopDetected as LoopDetected
 from .request import MethodNotAllowed as MethodNotAllowed
 from .request import NotFound as NotFound
+from .request import NotRecorded as NotRecorded
 from .request import PageKeyWanted as PageKeyWanted
 from .request import RequestError as RequestError
 from .request import RequestTooLarge as RequestTooLarge

@@ -80,6 +80,13 @@ class NotFound(RequestError):
     code = "not_found"
 
 
+class NotRecorded(RequestError):
+    """A relay that replays has no recorded answer to this request."""
+
+    status = 404
+    code = "not_recorded"
+
+
 class MethodNotAllowed(RequestError):
     """The path is there, for other methods; `allowed` goes with it (RFC 9110, section 15.5.6)."""
 

@@ -56,6 +56,8 @@ class RelayAnswer(HasRelay):
         ):
             response.stream = True
             self._set_fields(flow, call, response, frozenset())
+        if call.own is not None and response.timestamp_start:
+            call.own += max(0.0, time.time() - response.timestamp_start)
 
     def response(self, flow: http.HTTPFlow) -> Awaitable[None] | None:
         call = self.relay.calls.get(flow)

@@ -32,6 +32,7 @@ from ..reader import Reader
 from .connecting import ConnectingStream
 from .heads import check_head, is_delimited, make_http1
 from .hooks import FlowHook, HooksAtOnce
+from .sent import Sent
 
 Commands = layer.CommandGenerator[None]
 
@@ -52,8 +53,8 @@ class AnsweringStream(ConnectingStream):
     """Whether the answer is being read on its way through."""
     fed: bytes | None = None
     """What the reader gave for the event under way."""
-    keeps_body = False
-    """Whether what is streamed is also kept, for somebody to look at."""
+    sent: Sent
+    """What has gone out of a streamed body."""
     sends_body = True
     delimited = True
     """Whether the end of the answer's body can be told from a cut."""
@@ -157,8 +158,8 @@ class AnsweringStream(ConnectingStream):
         if reader.ended:
             self.fed = out
             return None
-        if self.keeps_body:
-            self.response_body_buf += out
+        if out:
+            self.sent.note(out)
         return out if self.sends_body else b""
 
     def _state_read(self, event: events.Event) -> Commands:
@@ -195,13 +196,13 @@ class AnsweringStream(ConnectingStream):
     def _send_head(self) -> Commands:
         assert self.flow.response
         self.head_sent = True
-        self.keeps_body = self.policy.keeps_bodies
         self.sends_body = self.flow.request.method != "HEAD"
+        if self.policy.keeps_bodies and not self.settled:
+            self.sent.keep(self.flow.request.timestamp_end or time.time(), self.policy.max_kept)
         yield SendHttp(ResponseHeaders(self.stream_id, self.flow.response), self.context.client)
 
     def _send_data(self, data: bytes) -> Commands:
-        if self.keeps_body:
-            self.response_body_buf += data
+        self.sent.note(data)
         if self.sends_body:
             yield SendHttp(ResponseData(self.stream_id, data), self.context.client)
 
@@ -211,8 +212,6 @@ class AnsweringStream(ConnectingStream):
         assert flow.response
         self._close_answer()
         flow.response.timestamp_end = time.time()
-        if self.keeps_body:
-            flow.response.data.content = bytes(self.response_body_buf)
         self.response_body_buf.clear()
         if failure:
             flow.error = Error(failure.message)
@@ -241,6 +240,7 @@ class AnsweringStream(ConnectingStream):
         """The answer is settled: whatever the upstream still says comes too late."""
         self.settled = True
         self.reads = False
+        self.sent.write(self.flow)
         self.heard = 0.0
         self.server_state = self._state_nothing
 

@@ -25,6 +25,8 @@ class Call:
     foreign_host: bool = False
     origin: str | None = None
     begun: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.time)
+    """The same in seconds since 1970."""
     asked: str = ""
     run: str = ""
     stream: bool = False
@@ -34,6 +36,12 @@ class Call:
     finish: str = ""
     tools: int = 0
     leave_line: Callable[[], None] | None = None
+    key_mark: str = ""
+    """A digest of the local key that was presented, where there are any."""
+    own: float | None = 0.0
+    """Seconds that the relay itself has taken; None where it had to wait for something."""
+    replayed: bool = False
+    """Whether a recording answers it, so that nothing is spent."""
 
     def redact(self, text: str) -> str:
         """The text without the key that the upstream was called with."""
@@ -53,6 +61,48 @@ class Ended(NamedTuple):
     client: str
     finish: str = ""
     tools: int = 0
+    host: str = ""
+    """The name by which the relay was called."""
+    received: int = 0
+    """Bytes of the request's body as the upstream got them."""
+    sent: int = 0
+    """Bytes of the answer's body that the client got."""
+
+
+SENT = "iflow.bytes.sent"
+"""Metadata: bytes of a streamed answer's body that went to the client."""
+
+BODIES = "iflow.bodies"
+"""Metadata: `dropped` where bodies that were kept had to make room for newer ones."""
+
+PACING = "iflow.pacing"
+"""Metadata: when the pieces of a streamed answer that was kept went out (`pacing.Pacing`)."""
+
+
+def end_call(flow: http.HTTPFlow, call: Call) -> Ended:
+    """What became of a call, now that it is over."""
+    reader, response = call.reader, flow.response
+    error = flow.metadata.get("iflow.error")
+    if reader and reader.failure:
+        error = reader.failure.code
+    elif flow.error and not error:
+        error = "client_disconnected"
+    first = reader.first_token_at - call.begun if reader and reader.first_token_at else None
+    whole = response.raw_content if response and not response.stream else None
+    return Ended(
+        call,
+        response.status_code if response else 0,
+        error,
+        reader.usage if reader else call.usage,
+        first,
+        time.monotonic() - call.begun,
+        client_name(flow),
+        finish=reader.reason if reader else call.finish,
+        tools=len(reader.tools) if reader else call.tools,
+        host=str(flow.metadata.get("iflow.host", "")),
+        received=len(flow.request.raw_content or b""),
+        sent=int(flow.metadata.get(SENT, 0)) or len(whole or b""),
+    )
 
 
 def client_name(flow: http.HTTPFlow) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from mitmproxy import http
 from mitmproxy.contentviews import Contentview, Metadata
 
+from ..pacing import Piece, parse_pacing
 from ..transcript.reading import dialect_of, read_answer, read_request
 from ..transcript.rendering import render_answer, render_request
 from ..transcript.values import Dialect
+from .call import PACING
 from .turns import KNOWN
 
 PRIORITY = 10.0
@@ -20,6 +23,7 @@ HEAD = 1 << 16
 """Bytes at a body's front that are searched for a conversation's marks."""
 
 _BODIES: Final = re.compile(rb"\s*+(?:\xef\xbb\xbf)?(?:[{\[]|(?:data|event|id|retry)?:)")
+_BLANK: Final = re.compile(r"^\n", re.MULTILINE)
 _ASKS: Final = re.compile(
     rb'"(?:messages|input)"\s*+:\s*+\[\s*+\{\s*+"(?:role|content|type|tool_call_id|id)"\s*+:'
 )
@@ -34,19 +38,32 @@ _MAY_TELL: Final = re.compile(rb'^(?:data|event):|"error"\s*+:|' + _TELLS.patter
 
 
 class ChatView(Contentview):
-    """Requests and answers of chat completions, Responses and Messages, of any host."""
+    """Requests and answers of chat completions, Responses and Messages, of any host.
+
+    `note` is asked to note what a request goes on from before that request is shown.
+    """
+
+    def __init__(self, note: Callable[[http.HTTPFlow], None] = lambda flow: None) -> None:
+        self._note = note
 
     @property
     def name(self) -> str:
         return "LLM chat"
 
     def prettify(self, data: bytes, metadata: Metadata) -> str:
+        # mitmweb gives a line without a letter no height.
+        return _BLANK.sub(" \n", self._render(data, metadata))
+
+    def _render(self, data: bytes, metadata: Metadata) -> str:
         flow = metadata.flow if isinstance(metadata.flow, http.HTTPFlow) else None
         path = flow.request.path if flow else ""
         if _is_request(data, metadata):
+            if flow:
+                self._note(flow)
             return render_request(read_request(data, dialect_of(path)), _known(flow))
         status = flow.response.status_code if flow and flow.response else 200
-        return render_answer(read_answer(data, dialect_of(path), status), _times(flow))
+        told = read_answer(data, dialect_of(path), status, _pieces(flow))
+        return render_answer(told, _times(flow))
 
     def render_priority(self, data: bytes, metadata: Metadata) -> float:
         head = data[:HEAD]
@@ -79,6 +96,11 @@ def _is_request(data: bytes, metadata: Metadata) -> bool:
 def _known(flow: http.HTTPFlow | None) -> int:
     known = flow.metadata.get(KNOWN, 0) if flow else 0
     return known if isinstance(known, int) else 0
+
+
+def _pieces(flow: http.HTTPFlow | None) -> tuple[Piece, ...]:
+    """When the answer's bytes went out, where that was noted."""
+    return parse_pacing(str(flow.metadata.get(PACING, ""))) if flow else ()
 
 
 def _times(flow: http.HTTPFlow | None) -> str:

@@ -38,7 +38,7 @@ class RelayCopying(HasRelay):
 
     @command.command("iflow.copy.text")  # type: ignore[untyped-decorator]
     def text(self, flow: flow.Flow) -> str:
-        """Copy a conversation as text: what was asked, and what was answered."""
+        """Copy a conversation as Markdown: what was asked, and what was answered."""
         if not isinstance(flow, http.HTTPFlow):
             raise exceptions.CommandError("This is no HTTP call.")
         text = render_text(flow)
@@ -47,7 +47,7 @@ class RelayCopying(HasRelay):
 
     @command.command("iflow.save")  # type: ignore[untyped-decorator]
     def save(self, flows: Sequence[flow.Flow], path: types.Path) -> None:
-        """Save calls, readable by you alone: .jsonl, one a line, .md, as text, or .har."""
+        """Save calls, readable by you alone: .jsonl, one a line, .md, to read, or .har."""
         calls = [without_keys(item) for item in flows if isinstance(item, http.HTTPFlow)]
         render = _FILES.get(Path(path).suffix.lower())
         if render is None:
@@ -143,23 +143,22 @@ def _body(message: http.Message | None) -> Any:
         return data.decode("utf-8", "replace")
 
 
-def render_text(item: http.HTTPFlow) -> str:
-    """A conversation as a person reads it; as much of it as was kept."""
-    from ..transcript.reading import dialect_of, read_answer, read_request  # as few ask for it
-    from ..transcript.rendering import render_answer, render_request
+def render_text(item: http.HTTPFlow, number: int = 1) -> str:
+    """A conversation as Markdown; as much of it as was kept."""
+    from ..transcript.markdown import render_markdown  # as few ask for it
+    from ..transcript.reading import dialect_of, read_answer, read_request
 
     dialect = dialect_of(str(item.metadata.get("iflow.path") or item.request.path))
     asked = read_request(item.request.get_content(strict=False) or b"", dialect)
-    text = render_request(asked)
-    if item.response and (body := item.response.get_content(strict=False)):
-        told = read_answer(body, dialect, item.response.status_code)
-        text = f"{text}\n\n{render_answer(told)}"
-    return f"{text.strip()}\n"
+    body = item.response.get_content(strict=False) if item.response else None
+    status = item.response.status_code if item.response else 0
+    told = read_answer(body, asked.dialect, status) if body else None
+    return render_markdown(asked, told, number)
 
 
 def render_texts(flows: Sequence[http.HTTPFlow]) -> str:
-    """Conversations, one after the other."""
-    return "\n\n---\n\n".join(map(render_text, flows))
+    """Conversations, one after the other, numbered."""
+    return "\n".join(render_text(item, number) for number, item in enumerate(flows, 1))
 
 
 def render_har(flows: Sequence[http.HTTPFlow]) -> str:

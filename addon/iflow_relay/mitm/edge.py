@@ -70,7 +70,10 @@ def closed_where_it_may_wait[S: HasRelay](
         except Exception as error:
             refuse(self.relay, flow, error)
             return None
-        return _guard(self.relay, flow, waiting) if waiting is not None else None
+        if waiting is None:
+            return None
+        call.own = None
+        return _guard(self.relay, flow, waiting)
 
     return guarded
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,9 @@ from mitmproxy.exceptions import OptionsError
 from mitmproxy.options import Options
 from mitmproxy.proxy import mode_specs
 
-from ..config import OPTIONS, ConfigError, parse_config
+from ..config import ConfigError, parse_config
 from ..credential import is_loopback
+from ..options import OPTIONS
 from ..trust.authority import AuthorityError
 from .internals import check_internals
 from .master import load_options, prepare_certificates
@@ -59,7 +61,6 @@ class RelayOptions:
 
     def configure(self, updated: set[str]) -> None:
         # Reading an option of mitmproxy's copies it deeply: not once for every request.
-        self.relay.keeps_bodies = bool(ctx.options.store_streamed_bodies)
         self.relay.asks_login = bool("proxyauth" in ctx.options and ctx.options.proxyauth)
         self.relay.verification = read_verification(ctx.options)
         self.relay.checks_heads = bool(ctx.options.validate_inbound_headers)
@@ -74,6 +75,13 @@ class RelayOptions:
             except ConfigError as error:
                 raise OptionsError(str(error)) from error
             self.relay.set_config(config)
+        keeps = ctx.options.store_streamed_bodies or self.relay.config.record
+        self.relay.keeps_bodies = bool(keeps)
+        # What is written to a file is written whole.
+        files = (name for name in ("save_stream_file", "hardump") if name in ctx.options)
+        written = self.relay.config.record or any(getattr(ctx.options, name) for name in files)
+        kept = None if written else self.relay.config.keep_flows
+        self.relay.max_kept = kept.size if kept else sys.maxsize
         if "mode" in updated or "listen_host" in updated or "iflow_local_keys" in updated:
             self._check_listeners()
 
@@ -121,6 +129,8 @@ class RelayOptions:
 
     def _check_upstream(self) -> None:
         """Say at start what would go wrong at the first request."""
+        if self.relay.config.replay:
+            return
         session = self.relay.session
         session.refresh()
         if session.problem:

@@ -31,6 +31,10 @@ class Policy(Protocol):
         """Whether streamed bodies are kept, for somebody to look at."""
 
     @property
+    def max_kept(self) -> int:
+        """Bytes of one streamed body that are kept at most."""
+
+    @property
     def checks_heads(self) -> bool:
         """Whether request and response heads are held to the letter of HTTP."""
 

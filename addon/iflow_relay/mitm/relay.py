@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -18,7 +20,7 @@ from mitmproxy.proxy.mode_specs import RegularMode, ReverseMode, Socks5Mode, Ups
 
 from .. import next_proxy
 from ..catalog import ModelMap, name_more
-from ..config import OPTIONS, Config, parse_config
+from ..config import Config, parse_config
 from ..credential import Secret, is_loopback
 from ..errors import NotFound, RelayError, render_error_body
 from ..guard import host_of, is_virtual
@@ -32,13 +34,14 @@ from ..headers import (
 from ..interception import Decision, decide
 from ..library import Library
 from ..next_proxy import Proxy, read_route
+from ..options import OPTIONS
 from ..renewal import Renewal
-from ..routing import Kind, is_page
+from ..routing import ABOUT_RELAY, is_about_relay
 from ..session import Session, Upstream
 from ..succession import Successors
 from ..troubles import Troubles
 from ..verification import Verification
-from .call import Call, Ended, client_name
+from .call import Call, Ended, end_call
 from .comment import note
 from .copies import headers_of, twin
 from .learning import Learner
@@ -71,6 +74,7 @@ class Relay:
         self.line = Line(0)
         self.verification = Verification()
         self.keeps_bodies = False
+        self.max_kept = sys.maxsize
         self.checks_heads = True
         self.asks_login = False
         self.refused = False
@@ -166,8 +170,8 @@ class Relay:
         self.counts[what] += 1
 
     def is_unseen(self, request: http.Request) -> bool:
-        """Whether a request is for the relay's own page, and not for a path of somebody else's."""
-        if not is_page(request.path):
+        """Whether somebody looks at the relay itself, and not at a path of somebody else's."""
+        if not is_about_relay(request.path):
             return False
         host = host_of(request.authority or request.headers.get("host", ""))
         return host == OWN_HOST or not is_virtual(host, self.config.hosts)
@@ -178,6 +182,8 @@ class Relay:
         if call is None or call.upstream is None:
             return None
         request = flow.request
+        if call.own == 0 and request.timestamp_end:
+            call.own = max(0.0, time.time() - request.timestamp_end)
         base = call.upstream.base_url
         aimed = (request.scheme, request.host, request.port) == (base.scheme, base.host, base.port)
         fields = tuple(f for f in request.headers.fields if f[0].lower() != b"authorization")
@@ -207,36 +213,23 @@ class Relay:
             return
         if call.leave_line:
             call.leave_line()
-        if call.route.kind is Kind.PAGE:
+        if call.route.kind in ABOUT_RELAY and not call.foreign_host:
             return
-        reader = call.reader
-        error = flow.metadata.get("iflow.error")
-        if reader and reader.failure:
-            error = reader.failure.code
-            self._remember(reader.failure, call)
-        elif flow.error and not error:
-            error = "client_disconnected"
-        usage = reader.usage if reader else call.usage
-        first = reader.first_token_at - call.begun if reader and reader.first_token_at else None
-        ended = Ended(
-            call,
-            flow.response.status_code if flow.response else 0,
-            error,
-            usage,
-            first,
-            time.monotonic() - call.begun,
-            client_name(flow),
-            finish=reader.reason if reader else call.finish,
-            tools=len(reader.tools) if reader else call.tools,
-        )
-        note(flow, ended)
-        for observer in self.on_end:
-            observer(ended)
+        if call.reader and call.reader.failure:
+            self._remember(call.reader.failure, call)
+        ended = end_call(flow, call)
+        observers: list[Callable[[Ended], None]] = [partial(note, flow), *self.on_end]
+        for observer in observers:
+            try:
+                observer(ended)
+            except Exception as error:
+                # Whoever only looks on spoils no answer.
+                logger.warning("A call could not be noted: %r", error, exc_info=error)
 
     def _remember(self, error: RelayError, call: Call | None) -> None:
         """Keep an error for whoever asks what went wrong; a wrong path says nothing of that."""
-        is_page = call is not None and call.route.kind is Kind.PAGE
-        if error.code != NotFound.code and not is_page:
+        own_affair = call is not None and call.route.kind in ABOUT_RELAY
+        if error.code != NotFound.code and not own_affair:
             self.troubles.add(error.status, error.code, error.message)
 
     def shown_authorization(self, key: Secret | None) -> Fields:

@@ -27,5 +27,6 @@ class RelayRenewal(HasRelay):
 
     async def _watch(self) -> None:
         while True:
-            self.relay.renewal.look()
+            if not self.relay.config.replay:
+                self.relay.renewal.look()
             await asyncio.sleep(INTERVAL)

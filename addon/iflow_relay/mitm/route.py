@@ -20,17 +20,13 @@ from ..errors import (
     WebSocketRefused,
     WrongKey,
 )
-from ..guard import check_host, check_key, check_origin, check_site, host_of, is_virtual
+from ..guard import check_host, check_key, check_origin, check_site, host_of, is_virtual, mark_key
 from ..headers import (
-    authorization,
     by_name,
     cors_fields,
     login_key,
     preflight_fields,
     presented_key,
-    request_fields,
-    user_agent,
-    via,
     without_credentials,
 )
 from ..interception import decide
@@ -38,14 +34,12 @@ from ..jsontext import to_json
 from ..pac import MEDIA_TYPE, render_pac
 from ..routing import Kind, Route, is_page, route, without_keys
 from ..session import Upstream
+from .aiming import aim, run_on
 from .call import Call
 from .copies import headers_of
 from .edge import HasRelay, closed_where_it_may_wait, refuse
 from .learning import Way
 from .relay import OWN_HOST
-
-JSON = (b"Content-Type", b"application/json")
-"""What a chat request is, whatever its client called it: curl says it is a form."""
 
 
 class RelayRoute(HasRelay):
@@ -93,7 +87,7 @@ class RelayRoute(HasRelay):
     def request(self, flow: http.HTTPFlow, call: Call) -> Awaitable[None] | None:
         kind = call.route.kind
         if kind is Kind.HEALTH:
-            self._answer_json(flow, call, self._health())
+            answer_json(flow, call, self._health())
             return None
         if kind is Kind.PAC:
             self._answer_pac(flow)
@@ -115,7 +109,7 @@ class RelayRoute(HasRelay):
         own = self.relay.library.own_list(upstream.base_url) if kind is Kind.MODELS else None
         if own is not None:
             named = self.relay.with_names(own, call)
-            self._answer_json(flow, call, pick_model(named, call.route.model))
+            answer_json(flow, call, pick_model(named, call.route.model))
             return None
         foreign_chat = kind is Kind.CHAT and call.foreign_host
         if foreign_chat and self.relay.learner.has_to_ask(upstream.base_url):
@@ -143,14 +137,14 @@ class RelayRoute(HasRelay):
             call.leave_line = self.relay.line.enter_now()
             if call.leave_line is None:
                 return self._wait_in_line(flow, call, given)
-        self._aim(flow, call, upstream, given)
+        aim(self.relay, flow, call, upstream, given)
         return None
 
     async def _wait_in_line(
         self, flow: http.HTTPFlow, call: Call, given: Mapping[str, str]
     ) -> None:
         call.leave_line = await self.relay.line.enter()
-        self._aim(flow, call, self.relay.session.current(), given)
+        aim(self.relay, flow, call, self.relay.session.current(), given)
 
     def _admit(self, flow: http.HTTPFlow, call: Call, presented: str | None) -> None:
         """Check Host, Origin and key, in that order; raises what stands against the request."""
@@ -179,6 +173,7 @@ class RelayRoute(HasRelay):
         if call.route.kind not in (Kind.HEALTH, Kind.PAC):
             check_site(given)
             check_key(presented, config.local_keys)
+            call.key_mark = mark_key(presented) if config.local_keys else ""
         if self.relay.name in given.get("via", ""):
             raise LoopDetected("This request has come back to its sender: check baseUrl.")
 
@@ -197,10 +192,6 @@ class RelayRoute(HasRelay):
         requested = flow.request.headers.get("access-control-request-headers", "")
         fields = preflight_fields(origin, requested) if origin else ()
         flow.response = http.Response.make(204, b"", fields)
-
-    def _answer_json(self, flow: http.HTTPFlow, call: Call, document: object) -> None:
-        fields = ((b"Content-Type", b"application/json"), *cors_fields(call.origin))
-        flow.response = http.Response.make(200, to_json(document) + b"\n", fields)
 
     def _health(self) -> dict[str, object]:
         session, renewal = self.relay.session, self.relay.renewal
@@ -234,45 +225,17 @@ class RelayRoute(HasRelay):
         if given.get("content-encoding", "identity") != "identity":
             raise InvalidRequest("The request body is compressed: send it as it is.")
         chat = parse_chat(flow.request.raw_content or b"")
-        call.asked, call.stream = chat.model, chat.stream
-        call.run = chat.model
+        run = chat.model
         if call.foreign_host or self.relay.config.model_map:
             model_map = self.relay.model_map(upstream)
-            call.run = model_map.run(chat.model, foreign_host=call.foreign_host)
-        flow.metadata["iflow.model"] = plain(call.run)
-        flow.metadata["iflow.model.asked"] = plain(call.asked)
-        if call.run != call.asked:
-            flow.request.raw_content = chat.with_model(call.run)
-
-    def _aim(
-        self, flow: http.HTTPFlow, call: Call, upstream: Upstream, given: Mapping[str, str]
-    ) -> None:
-        """Point the request at the upstream; the key itself is added on the wire alone."""
-        request, base, data = flow.request, upstream.base_url, flow.request.data
-        agent = user_agent(self.relay.config.user_agent, base, given.get("user-agent", ""))
-        has_body = bool(request.raw_content) or request.method in ("POST", "PUT", "PATCH")
-        fields = request_fields(
-            request.headers.fields,
-            authority=base.authority,
-            agent=agent,
-            via=via(request.headers.fields, self.relay.name),
-            length=len(request.raw_content or b"") if has_body else None,
-        )
-        data.scheme, data.host, data.port = base.scheme.encode(), base.host, base.port
-        data.authority = base.authority.encode() if request.is_http2 else b""
-        query = f"?{call.route.query}" if call.route.query else ""
-        data.path = f"{base.path}{call.route.path}{query}".encode("utf-8", "surrogateescape")
-        if call.route.kind is Kind.CHAT:
-            fields = (*(f for f in fields if f[0].lower() != b"content-type"), JSON)
-        # A replay runs through mitmproxy's own layer, which sends the flow as it stands.
-        shown = authorization if flow.is_replay else self.relay.shown_authorization
-        data.headers = headers_of(fields + shown(upstream.key))
-        call.upstream = upstream
+            run = model_map.run(chat.model, foreign_host=call.foreign_host)
+        run_on(flow, call, chat, run)
 
 
-def plain(text: str) -> str:
-    """The text as a flow file can hold it."""
-    return text.encode("utf-8", "replace").decode()
+def answer_json(flow: http.HTTPFlow, call: Call, document: object) -> None:
+    """Answer with JSON of our own."""
+    fields = ((b"Content-Type", b"application/json"), *cors_fields(call.origin))
+    flow.response = http.Response.make(200, to_json(document) + b"\n", fields)
 
 
 def pick_model(entries: list[dict[str, object]], wanted: str | None) -> dict[str, object]:

@@ -19,7 +19,6 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.http import (
     DropStream,
-    ErrorCode,
     GetHttpConnection,
     HttpErrorHook,
     HTTPMode,
@@ -48,11 +47,13 @@ from ..errors import (
     UpstreamUnreachable,
 )
 from ..headers import by_name
-from .answering import AnsweringStream, Commands
+from .answering import Commands
 from .copies import twin
 from .hooks import HooksAtOnce
 from .http1_upstream import ENDLESS_HEAD
+from .playing import PlayingStream
 from .policy import Policy
+from .sent import Sent
 
 AT_ONCE = 0.5
 """Seconds after which a connection that ends was not about to end when the request went out."""
@@ -62,7 +63,7 @@ class UpstreamSilent(ResponseProtocolError):
     """The upstream has said nothing for too long."""
 
 
-class RelayStream(AnsweringStream):
+class RelayStream(PlayingStream):
     """One request that may be ours, and its answer."""
 
     connecting_took_too_long = False
@@ -75,6 +76,7 @@ class RelayStream(AnsweringStream):
         super().__init__(context, stream_id)
         self.policy = policy
         self.hooks = hooks
+        self.sent = Sent()
 
     def state_wait_for_request_headers(self, event: RequestHeaders) -> Commands:
         listener = self.policy.claim(self.context, event.request)
@@ -183,7 +185,7 @@ class RelayStream(AnsweringStream):
             flow.response.timestamp_start = time.time()
             yield from self.hook(HttpResponseHeadersHook)
             if not (yield from self.check_killed(True)):
-                yield from self._send_whole_answer()
+                yield from self._send_own_answer()
         elif wire := self.policy.wire(flow):
             yield from self._forward(wire)
         else:
@@ -261,15 +263,7 @@ class RelayStream(AnsweringStream):
         elif not self.head_sent:
             yield from self._fail(error)
         else:
-            self._close_answer()
-            self.flow.error = Error(error.message)
-            yield from self.hook(HttpErrorHook)
-            self.flow.live = False
-            yield DropStream(self.stream_id)
-            yield SendHttp(
-                ResponseProtocolError(self.stream_id, error.message, ErrorCode.KILL),
-                self.context.client,
-            )
+            yield from self._break_off(error.message)
 
     def _came_too_late(self, error: RelayError) -> bool:
         """Whether a kept connection was closed just as the request went out on it.

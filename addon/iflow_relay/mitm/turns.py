@@ -21,7 +21,8 @@ MAX_NOTED = 2 << 20
 class RelayTurns:
     """Works where flows are shown; elsewhere nothing is read, and the views are not even loaded.
 
-    A request is looked at once its answer has come, so that no answer waits for it.
+    A request is looked at once its answer has come, so that no answer waits for it; or before,
+    when somebody looks at it.
     """
 
     _growth: Growth | None = None
@@ -32,7 +33,7 @@ class RelayTurns:
 
             from .chatview import ChatView
 
-            contentviews.add(ChatView())
+            contentviews.add(ChatView(self.note))
 
     def running(self) -> None:
         # A view without flows has the length 0, so it is asked for by name and not by truth.
@@ -46,14 +47,15 @@ class RelayTurns:
         self._growth = Growth()
 
     def response(self, flow: http.HTTPFlow) -> None:
-        self._note(flow)
+        self.note(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
-        self._note(flow)
+        self.note(flow)
 
-    def _note(self, flow: http.HTTPFlow) -> None:
+    def note(self, flow: http.HTTPFlow) -> None:
+        """Note what a whole request goes on from, once."""
         body = flow.request.raw_content or b""
-        if self._growth is None or KNOWN in flow.metadata or len(body) > MAX_NOTED:
+        if self._growth is None or KNOWN in flow.metadata or not 0 < len(body) <= MAX_NOTED:
             return
         from ..transcript.reading import dialect_of, read_request
         from ..transcript.values import Dialect

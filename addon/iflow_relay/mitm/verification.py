@@ -9,7 +9,7 @@ from typing import Any
 from mitmproxy.exceptions import OptionsError
 from mitmproxy.options import Options
 
-from ..config import OPTIONS
+from ..options import OPTIONS
 from ..verification import Verification
 from .master import load_options
 

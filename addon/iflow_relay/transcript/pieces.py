@@ -36,9 +36,14 @@ class ChoicePieces:
         self.calls: dict[int | str, CallPieces] = {}
         self.finish = ""
 
+    @property
+    def says_anything(self) -> bool:
+        """Whether any piece has come yet."""
+        return bool(self.text or self.calls or self.reasoning or self.refusal)
+
     def call(self, key: int | str) -> CallPieces:
         """The call of this key, a new one where there is none yet."""
-        return self.calls.setdefault(key, CallPieces())
+        return self.calls.get(key) or self.calls.setdefault(key, CallPieces())
 
     def joined(self, index: int = 0) -> Choice:
         """The answer as far as it came."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from ..pacing import Piece
 from ..refusal import read_failure, read_refusal
 from . import asked_chat, asked_messages, asked_responses
 from .fields import brief, dict_at, dicts_at, mend, text_at
-from .stream import Tally, looks_streamed, read_events
+from .stream import looks_streamed, read_events
+from .tally import Tally, find_arrivals
 from .told_chat import ChatAnswer
 from .told_messages import MessagesAnswer
 from .told_responses import ResponsesAnswer
@@ -97,14 +99,22 @@ def _tool(tool: dict[str, Any]) -> Tool:
     return Tool(name, tuple(dict_at(schema, "properties")))
 
 
-def read_answer(body: bytes, dialect: Dialect = Dialect.UNKNOWN, status: int = 200) -> Told:
-    """What an answer tells, streamed or not, whole or cut; `status` is the HTTP status."""
+def read_answer(
+    body: bytes,
+    dialect: Dialect = Dialect.UNKNOWN,
+    status: int = 200,
+    pieces: Sequence[Piece] = (),
+) -> Told:
+    """What an answer tells, streamed or not, whole or cut.
+
+    `status` is the HTTP status; `pieces`, where somebody noted them, say when the body came.
+    """
     text = _decode(body)
     if not text.strip():
         return Told(dialect, broken="The answer is empty.")
     try:
         if looks_streamed(text):
-            return _read_stream(text, len(body), dialect)
+            return _read_stream(text, len(body), dialect, Tally(find_arrivals(body, pieces)))
         return _read_document(json.loads(text), dialect, status, text)
     except (ValueError, RecursionError) as error:
         problem = read_failure(status, body).message if status >= 400 else ""
@@ -124,21 +134,21 @@ def _read_document(document: Any, dialect: Dialect, status: int, text: str) -> T
     return _told(answer)
 
 
-def _read_stream(text: str, size: int, dialect: Dialect) -> Told:
+def _read_stream(text: str, size: int, dialect: Dialect, tally: Tally) -> Told:
     """The events as far as they came, and what is wrong with their end."""
-    tally, number, bad, done = Tally(), 0, list[int](), False
+    number, bad, done = 0, list[int](), False
     answer: Answer | None = None
-    for event in read_events(text):
-        number = event.number
-        if event.is_done:
+    for number, event in enumerate(read_events(text), 1):
+        document = event.document
+        if document is not None:
+            answer = answer or _ANSWERS[_stream_dialect(document, dialect)]()
+            kind = answer.take(document)
+        elif event.is_done:
             kind, done = "[DONE]", True
-        elif event.document is None:
+        else:
             kind = "no JSON"
             bad.append(number)
-        else:
-            answer = answer or _ANSWERS[_stream_dialect(event.document, dialect)]()
-            kind = answer.take(event.document)
-        tally.add(mend(kind), event)
+        tally.add(kind, event)
     told = _told(answer) if answer else Told(dialect)
     if done or (answer is not None and answer.ended):
         end = ""

@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 
 from .fields import mend
+from .table import render_table
 from .values import (
     Asked,
     Attachment,
     Choice,
-    EventKind,
     Message,
     Other,
     Part,
@@ -23,6 +23,7 @@ from .values import (
     ToolResult,
     Usage,
 )
+from .wrapping import unwrap, wrap
 
 WIDTH = 72
 """Letters of a rule."""
@@ -36,9 +37,9 @@ MAX_PRETTY = 1 << 20
 
 def render_request(asked: Asked, known: int = 0) -> str:
     """A request; of its messages the first `known` on one line each, as they were sent before."""
-    lines = [_head(asked.model, asked.dialect, *(f"{n}={v}" for n, v in asked.parameters))]
+    lines = [wrap(_head(asked.model, asked.dialect, *(f"{n}={v}" for n, v in asked.parameters)))]
     if asked.tools:
-        lines.append("tools: " + ", ".join(map(_tool, asked.tools)))
+        lines.append(wrap("tools: " + ", ".join(map(_tool, asked.tools))))
     known = max(0, min(known, len(asked.messages)))
     if known:
         turns = "message" if known == 1 else "messages"
@@ -54,13 +55,13 @@ def render_answer(told: Told, times: str = "") -> str:
     how = "stream" if told.streamed else "whole"
     lines = [_head(told.model, told.dialect, how, *_finishes(told.choices))]
     if told.error:
-        lines += ["", _rule("error"), told.error]
+        lines += ["", _rule("error"), wrap(told.error)]
     for choice in told.choices:
         lines += _choice(choice, several=len(told.choices) > 1)
     if any(count is not None for count in told.usage):
         lines += ["", _rule("usage"), render_usage(told.usage)]
     if told.events:
-        lines += ["", _rule("events"), *_table(told.events)]
+        lines += ["", _rule("events"), *render_table(told.events)]
         lines += [times] if times else []
     return _finish(lines, told.broken, told.raw)
 
@@ -68,7 +69,8 @@ def render_answer(told: Told, times: str = "") -> str:
 def render_call(call: ToolCall) -> str:
     """A tool call: its name, its id, and its arguments set out as JSON where they are any."""
     id = f"  ({call.id})" if call.id else ""
-    return f"→ {call.name or '?'}{id}\n{_indent(pretty(call.arguments))}".rstrip()
+    arguments = f"\n{_indent(pretty(call.arguments))}" if call.arguments else ""
+    return f"→ {call.name or '?'}{id}{arguments}"
 
 
 def render_usage(usage: Usage) -> str:
@@ -128,16 +130,18 @@ def _message(message: Message) -> Iterator[str]:
 def _part(part: Part) -> str:
     match part:
         case Text(text):
-            return text
+            return wrap(text)
         case Reasoning(text):
-            return f"reasoning:\n{_indent(text)}"
+            return f"reasoning:\n{_indent(wrap(text))}"
         case Refused(text):
-            return f"refusal: {text}"
+            return f"refusal: {wrap(text)}"
         case ToolCall():
             return render_call(part)
         case ToolResult(id, parts, failed):
             title = f"← {id or 'result'}{' (failed)' if failed else ''}"
-            return "\n".join([title, *(_indent(_part(inner)) for inner in parts)])
+            # What a tool says is data, whose lines mean something.
+            said = (one.text if isinstance(one, Text) else _part(one) for one in parts)
+            return "\n".join([title, *map(_indent, said)])
         case Attachment(type, size, address):
             return f"[{_head(type, f'{size:,} bytes' if size is not None else '', address)}]"
         case Other(kind, size):
@@ -146,7 +150,7 @@ def _part(part: Part) -> str:
 
 def _brief(message: Message) -> str:
     """A message on one line."""
-    text = " ".join(_part(part)[: MAX_LINE * 4] for part in message.parts[:4])
+    text = " ".join(unwrap(_part(part)[: MAX_LINE * 4]) for part in message.parts[:4])
     text = " ".join(text.split())
     short = text if len(text) <= MAX_LINE else text[:MAX_LINE] + "…"
     return f"  {message.role}: {short}"
@@ -161,26 +165,10 @@ def _finishes(choices: Sequence[Choice]) -> Iterator[str]:
 def _choice(choice: Choice, *, several: bool) -> Iterator[str]:
     number = f" {choice.index}" if several else ""
     if choice.reasoning:
-        yield from ("", _rule(f"reasoning{number}"), choice.reasoning)
+        yield from ("", _rule(f"reasoning{number}"), wrap(choice.reasoning))
     if choice.text:
-        yield from ("", _rule(f"assistant{number}"), choice.text)
+        yield from ("", _rule(f"assistant{number}"), wrap(choice.text))
     if choice.refusal:
-        yield from ("", _rule(f"refusal{number}"), choice.refusal)
+        yield from ("", _rule(f"refusal{number}"), wrap(choice.refusal))
     if choice.calls:
         yield from ("", _rule(f"tool calls{number}"), *map(render_call, choice.calls))
-
-
-def _table(events: Sequence[EventKind]) -> Iterator[str]:
-    """The events by kind, in columns; the last row sums them up."""
-    total = EventKind(
-        "all",
-        sum(row.count for row in events),
-        min(row.first for row in events),
-        max(row.last for row in events),
-        sum(row.size for row in events),
-    )
-    wide = max(len("event"), *(len(row.name) for row in events))
-    yield f"{'event':<{wide}} {'count':>9} {'first':>9} {'last':>9} {'letters':>12}"
-    for row in (*events, total):
-        numbers = f"{row.count:>9,} {row.first:>9,} {row.last:>9,} {row.size:>12,}"
-        yield f"{row.name:<{wide}} {numbers}"

@@ -50,7 +50,8 @@ class ChatAnswer:
         return kind
 
     def _take_choice(self, choice: dict[str, Any]) -> str:
-        pieces = self._choices.setdefault(index_at(choice, 0), ChoicePieces())
+        index = index_at(choice, 0)
+        pieces = self._choices.get(index) or self._choices.setdefault(index, ChoicePieces())
         said = choice.get("delta") or choice.get("message")
         kind = _add(pieces, said) if isinstance(said, dict) else ""
         if finish := choice.get("finish_reason"):
@@ -69,6 +70,8 @@ def _add(pieces: ChoicePieces, said: dict[str, Any]) -> str:
     content = said.get("content")
     if isinstance(content, str):
         pieces.text.append(content)
+        if len(said) == 1:
+            return "content" if content else ""
     elif content:
         pieces.text += [part.text for part in read_content(content) if isinstance(part, Text)]
     thought = said.get("reasoning_content") or said.get("reasoning")

@@ -12,11 +12,14 @@ from .values import Choice, Dialect, Usage
 
 ENDS = ("response.completed", "response.failed", "response.incomplete")
 
+CALLS = ("function_call", "custom_tool_call")
+
 
 class ResponsesAnswer:
     """Takes events, or one whole response.
 
-    The response that the last event repeats counts only where nothing came before it.
+    Its items may grow by turns; each is known by its place. The response that the last event
+    repeats counts only where nothing came before it.
     """
 
     dialect = Dialect.RESPONSES
@@ -26,7 +29,8 @@ class ResponsesAnswer:
         self.error = ""
         self.usage = Usage()
         self.ended = False
-        self._pieces = ChoicePieces()
+        self._finish = ""
+        self._items: dict[str, ChoicePieces] = {}
 
     def take(self, document: dict[str, Any]) -> str:
         """Read one event or document; what kind of event it is."""
@@ -38,6 +42,8 @@ class ResponsesAnswer:
             self._take_delta(kind, document)
         elif kind == "response.output_item.added":
             self._open(document, dict_at(document, "item"))
+        elif kind == "response.output_item.done":
+            self._close(document, dict_at(document, "item"))
         elif kind == "error":
             self._fail(document if "error" in document else {"error": document})
         elif isinstance(response := document.get("response"), dict):
@@ -46,7 +52,7 @@ class ResponsesAnswer:
         return kind
 
     def _take_delta(self, kind: str, event: dict[str, Any]) -> None:
-        delta, pieces = text_at(event, "delta"), self._pieces
+        delta, pieces = text_at(event, "delta"), self._item(event)
         if kind == "response.output_text.delta":
             pieces.text.append(delta)
         elif kind == "response.refusal.delta":
@@ -57,12 +63,24 @@ class ResponsesAnswer:
             "response.function_call_arguments.delta",
             "response.custom_tool_call_input.delta",
         ):
-            pieces.call(_key(event)).add("", "", delta)
+            pieces.call(0).add("", "", delta)
+
+    def _item(self, event: dict[str, Any]) -> ChoicePieces:
+        """What the event is about, by its place or else by its name."""
+        index = event.get("output_index")
+        key = str(index) if isinstance(index, int) else text_at(event, "item_id")
+        return self._items.get(key) or self._items.setdefault(key, ChoicePieces())
 
     def _open(self, event: dict[str, Any], item: dict[str, Any]) -> None:
-        if text_at(item, "type") in ("function_call", "custom_tool_call"):
+        pieces = self._item(event)
+        if text_at(item, "type") in CALLS:
             call = read_call(item)
-            self._pieces.call(_key(event)).add(call.id, call.name, call.arguments)
+            pieces.call(0).add(call.id, call.name, call.arguments)
+
+    def _close(self, event: dict[str, Any], item: dict[str, Any]) -> None:
+        """Some upstreams say a call's arguments at its end alone."""
+        if text_at(item, "type") in CALLS and not any(self._item(event).call(0).arguments):
+            self._open(event, item)
 
     def _take_response(self, response: dict[str, Any]) -> None:
         self.model = text_at(response, "model") or self.model
@@ -70,20 +88,20 @@ class ResponsesAnswer:
         status = text_at(response, "status")
         if status not in ("in_progress", "queued"):
             reason = text_at(dict_at(response, "incomplete_details"), "reason")
-            self._pieces.finish = f"{status}: {reason}" if reason else status
+            self._finish = f"{status}: {reason}" if reason else status
         if response.get("error"):
             self._fail(response)
-        pieces = self._pieces
-        if not (pieces.text or pieces.calls or pieces.reasoning or pieces.refusal):
+        if not any(pieces.says_anything for pieces in self._items.values()):
+            self._items.clear()
             for position, item in enumerate(dicts_at(response, "output")):
-                self._take_item(position, item)
+                self._take_item({"output_index": position}, item)
 
-    def _take_item(self, position: int, item: dict[str, Any]) -> None:
-        kind, pieces = text_at(item, "type"), self._pieces
+    def _take_item(self, event: dict[str, Any], item: dict[str, Any]) -> None:
+        kind, pieces = text_at(item, "type"), self._item(event)
         if kind == "reasoning":
             pieces.reasoning.append(read_summary(item))
-        elif kind in ("function_call", "custom_tool_call"):
-            self._open({"output_index": position}, item)
+        elif kind in CALLS:
+            self._open(event, item)
         for part in dicts_at(item, "content") if kind == "message" else ():
             pieces.text.append(text_at(part, "text"))
             pieces.refusal.append(text_at(part, "refusal"))
@@ -94,10 +112,12 @@ class ResponsesAnswer:
 
     def choices(self) -> tuple[Choice, ...]:
         """The one answer there is."""
-        return (self._pieces.joined(),)
-
-
-def _key(event: dict[str, Any]) -> str:
-    """What tells the calls of one response apart."""
-    index = event.get("output_index")
-    return str(index) if isinstance(index, int) else text_at(event, "item_id")
+        whole = ChoicePieces()
+        whole.finish = self._finish
+        for number, pieces in enumerate(self._items.values()):
+            whole.text += pieces.text
+            whole.reasoning += pieces.reasoning
+            whole.refusal += pieces.refusal
+            if pieces.calls:
+                whole.calls[number] = pieces.call(0)
+        return (whole.joined(),)

@@ -115,16 +115,34 @@ class Choice:
     calls: tuple[ToolCall, ...] = ()
     finish: str = ""
 
+    def parts(self) -> tuple[Part, ...]:
+        """What there is of it, as parts of a message."""
+        said = (Reasoning(self.reasoning), Text(self.text), Refused(self.refusal))
+        return (*(part for part in said if part.text), *self.calls)
+
+
+class Timing(NamedTuple):
+    """When events came, in seconds since the request was whole."""
+
+    first: float
+    last: float
+    gap: float = 0.0
+    """The longest wait between one of them and whichever event came before it."""
+    before: int = 0
+    """The number of the event that was waited for so long."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """The events of one kind: how many, which of all was the first and the last, their letters."""
+    """The events of one kind: how many, which of all was the first and the last, their letters,
+    and when they came where somebody noted it."""
 
     name: str
     count: int
     first: int
     last: int
     size: int
+    timing: Timing | None = None
 
 
 class Told(NamedTuple):

@@ -13,6 +13,9 @@ from .asked import Asked, Said
 
 STATIC: Final = Path(__file__).with_name("static")
 INDEX: Final = "index.html"
+VENDOR: Final = "vendor"
+"""The folder in it with what others wrote."""
+
 PLACEHOLDER: Final = b"{{token}}"
 
 TYPES: Final = {
@@ -67,7 +70,15 @@ class Assets:
 
 
 def read_assets(folder: Path) -> dict[str, Asset]:
-    """The files that lie directly in the folder and are of a type that is served."""
+    """The files in the folder, and in the one of others' works, that are of a type to be served."""
+    theirs = folder / VENDOR
+    return _read_folder(folder) | {
+        f"{VENDOR}/{name}": asset
+        for name, asset in (_read_folder(theirs) if theirs.is_dir() else {}).items()
+    }
+
+
+def _read_folder(folder: Path) -> dict[str, Asset]:
     return {
         path.name: _read(path)
         for path in folder.iterdir()

@@ -17,6 +17,7 @@ from .logins import Logins
 from .reading import read_flag, read_text
 from .redacting import make_redact
 from .state import can_log_out, render_state
+from .usage import Usage
 
 Json = dict[str, Any]
 
@@ -34,6 +35,7 @@ class Calls:
         self._environ = environ
         self._clock = clock
         self.logins = Logins(inside, environ, clock)
+        self._usage = Usage(inside, clock)
 
     async def state(self, asked: Asked, posted: Json) -> Json:
         """All that the page shows but the lists below."""
@@ -78,6 +80,10 @@ class Calls:
             ],
             "source": "file" if named else "builtin" if is_own else "upstream",
         }
+
+    async def usage(self, asked: Asked, posted: Json) -> Json:
+        """What the ledger has of the span that is asked for."""
+        return await self._usage.document(asked, make_redact(self._inside, self._environ))
 
     async def log_in_by_key(self, asked: Asked, posted: Json) -> Json:
         """Try a key and write it."""

@@ -65,6 +65,7 @@ class Page:
             "/ui/state": Call(READ, calls.state),
             "/ui/upstreams": Call(READ, calls.upstreams),
             "/ui/models": Call(READ, calls.models),
+            "/ui/usage": Call(READ, calls.usage),
             "/ui/login/key": Call(("POST",), calls.log_in_by_key),
             "/ui/login/oauth": Call(("POST",), calls.log_in_by_oauth),
             "/ui/login/oauth/paste": Call(("POST",), calls.paste),

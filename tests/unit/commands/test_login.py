@@ -17,9 +17,10 @@ from iflow_relay.cli import main
 from iflow_relay.commands.conversation import Conversation, until_written
 from iflow_relay.commands.login_oauth import open_browser
 from iflow_relay.commands.login_report import Result, find_warnings
-from iflow_relay.config import OPTIONS, Config, parse_config
+from iflow_relay.config import Config, parse_config
 from iflow_relay.credential import Secret, parse_base_url
 from iflow_relay.keycheck import Check
+from iflow_relay.options import OPTIONS
 from iflow_relay.settings_file import Written
 
 KEY = "sk-0123456789abcdef"

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.demo.client import (
@@ -324,6 +325,34 @@ def test_the_counts_are_served_and_add_up() -> None:
             "prompt_tokens": 12,
             "completion_tokens": 8,
         }
+
+    on_server(check)
+
+
+def test_what_was_said_to_its_end_is_remembered_by_its_user() -> None:
+    """Streamed, whole, or from the cache; not what was cut, nor where no user is named."""
+
+    async def check(server: DemoServer) -> None:
+        bodies: list[dict[str, Any]] = [
+            {"user": "a"},
+            {"user": "b", "stream": True},
+            {"user": "a"},
+            {"user": "c", "stream": True, "model": "demo:pause=0.001"},
+            {"user": "d", "stream": True, "model": "demo:cut"},
+            {},
+        ]
+        for body in bodies:
+            async with await Client.connect(server) as client:
+                await client.ask(request(QUESTION | body))
+        async with await Client.connect(server) as client:
+            served = (await client.ask(request(method="GET", path="/demo/served"))).json
+        assert [(entry["user"], entry["streams"]) for entry in served] == [
+            ("a", 0),
+            ("b", 1),
+            ("a", 0),
+            ("c", 1),
+        ]
+        assert all(entry["prompt_tokens"] and entry["completion_tokens"] for entry in served)
 
     on_server(check)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from iflow_relay.config import OPTIONS, Config, parse_config
+from iflow_relay.config import Config, parse_config
 from iflow_relay.doctor.verdict import Verdict
+from iflow_relay.options import OPTIONS
 
 
 def make_config(**values: object) -> Config:

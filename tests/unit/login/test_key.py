@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iflow_relay import mark
-from iflow_relay.config import OPTIONS, parse_config
+from iflow_relay.config import parse_config
 from iflow_relay.credential import DEFAULT_BASE_URL
 from iflow_relay.errors import LoginRefused, SettingsDamaged
 from iflow_relay.login.key import KeyLogin, read_key_login, read_target, write_key_login
+from iflow_relay.options import OPTIONS
 from iflow_relay.session import Session
 from iflow_relay.upstreams import find_upstream
 

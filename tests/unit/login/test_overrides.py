@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from iflow_relay.config import OPTIONS, parse_config
+from iflow_relay.config import parse_config
 from iflow_relay.login.overrides import find_overrides
+from iflow_relay.options import OPTIONS
 
 KEY = "sk-0123456789abcdef"
 

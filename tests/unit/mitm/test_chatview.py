@@ -11,6 +11,7 @@ from mitmproxy import contentviews, http
 from mitmproxy.contentviews import Metadata
 from mitmproxy.test import tflow
 
+from iflow_relay.mitm.call import PACING
 from iflow_relay.mitm.chatview import ChatView
 from iflow_relay.mitm.turns import KNOWN, RelayTurns
 
@@ -118,6 +119,30 @@ def test_a_growing_history_is_noted() -> None:
     assert "… 1 earlier message as before …\n  user: turn 0\n" in shown
 
 
+def test_a_request_is_noted_when_it_is_looked_at() -> None:
+    """Its answer may still be on its way; once that has come, nothing changes."""
+    turns = RelayTurns()
+    turns.begin()
+    view = ChatView(turns.note)
+    said = b'{"role":"user","content":"hi"}'
+    first = make_flow(PATHS["chat"], b'{"messages":[%s]}' % said)
+    second = make_flow(PATHS["chat"], b'{"messages":[%s,%s]}' % (said, said))
+    turns.response(first)
+    second.response = None
+    shown = view.prettify(second.request.content or b"", about(second, request=True))
+    assert "… 1 earlier message as before …" in shown
+    turns.response(second)
+    assert view.prettify(second.request.content or b"", about(second, request=True)) == shown
+
+
+def test_a_request_whose_body_has_not_come_is_not_noted() -> None:
+    """It is once it has."""
+    turns, flow = RelayTurns(), make_flow(PATHS["chat"])
+    turns.begin()
+    turns.note(flow)
+    assert KNOWN not in flow.metadata
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [("/v1/models", b"{}"), (PATHS["chat"], b'{"messages": [' + b" " * (2 << 20))],
@@ -149,3 +174,20 @@ def test_when_an_answer_came_stands_below_its_events() -> None:
     assert "its head came after 0.42 s, its end after 3.00 s" in view.prettify(body, metadata)
     flow.response.timestamp_end = None
     assert "after 0.42 s; no end has come yet" in view.prettify(body, metadata)
+
+
+@pytest.mark.parametrize(
+    ("pacing", "shown"),
+    [
+        ("412.0+14", "[DONE]       1       1       1          12    0.412    0.412        -"),
+        ("412.0+13", "[DONE]       1       1       1          12\n"),
+        ("nan+14", "[DONE]       1       1       1          12\n"),
+        (7, "[DONE]       1       1       1          12\n"),
+    ],
+)
+def test_when_the_events_came_stands_in_their_table(pacing: object, shown: str) -> None:
+    """From the flow's metadata, where it fits the body; anything may stand there."""
+    body = b"data: [DONE]\n\n"
+    flow = make_flow(PATHS["chat"], told=body)
+    flow.metadata[PACING] = pacing
+    assert shown in ChatView().prettify(body, about(flow, request=False))

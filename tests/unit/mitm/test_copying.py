@@ -7,8 +7,15 @@ import json
 import pytest
 from mitmproxy.proxy.mode_specs import ProxyMode
 from mitmproxy.test import tflow
+from tests.unit.transcript.markdown_reader import Turn, read_conversations
 
-from iflow_relay.mitm.copying import read_asking, render_har, render_lines, without_keys
+from iflow_relay.mitm.copying import (
+    read_asking,
+    render_har,
+    render_lines,
+    render_texts,
+    without_keys,
+)
 
 SECRET = "sk-" + "s" * 20
 
@@ -53,3 +60,17 @@ def test_a_line_holds_json_as_json_and_else_text() -> None:
     flow.response.raw_content = None
     line = json.loads(render_lines([flow]))
     assert (line["request"], line["response"], line["status"]) == ({"a": [1]}, None, 200)
+
+
+def test_conversations_go_into_one_file_as_markdown() -> None:
+    """Each numbered, told as far as it was kept; what is none is shown as it came."""
+    asked = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+    flows = [tflow.tflow(resp=True), tflow.tflow(resp=False), tflow.tflow(resp=True)]
+    for flow in flows[:2]:
+        flow.request.path, flow.request.content = "/v1/chat/completions", asked
+    assert flows[0].response
+    flows[0].response.content = b'{"choices":[{"message":{"content":"ho"}}]}'
+    said, cut_short, other = read_conversations(render_texts(flows))
+    assert said == [Turn("user", ("hi",)), Turn("answer", ("ho",))]
+    assert cut_short == [Turn("user", ("hi",))]
+    assert [turn.role for turn in other] == ["request"]

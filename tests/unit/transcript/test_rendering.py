@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from iflow_relay.transcript.reading import read_answer, read_request
-from iflow_relay.transcript.rendering import pretty, render_answer, render_request, render_usage
-from iflow_relay.transcript.values import Asked, Choice, Message, Text, Told, Usage
+from iflow_relay.transcript.rendering import (
+    pretty,
+    render_answer,
+    render_call,
+    render_request,
+    render_usage,
+)
+from iflow_relay.transcript.values import Asked, Choice, Message, Text, Told, ToolCall, Usage
+from iflow_relay.transcript.wrapping import unwrap
 
 CASES = Path(__file__).parents[2] / "cases" / "transcript"
 BODIES = sorted(path for path in CASES.iterdir() if path.suffix in (".json", ".sse"))
@@ -34,7 +41,7 @@ def test_earlier_messages_take_one_line_each() -> None:
         f"  {role}: {long[:60]}…" for role in roles[:3]
     ]
     assert [line.split()[1] for line in lines if line.startswith("──")] == ["user"]
-    assert long in lines
+    assert long in unwrap("\n".join(lines))
 
 
 @pytest.mark.parametrize("known", [-1, 0, 9])
@@ -87,3 +94,12 @@ def test_what_cannot_be_read_is_shown_as_it_came() -> None:
     text = render_answer(read_answer(b'{"choices": [{"mess'))
     assert text.endswith('{"choices": [{"mess\n')
     assert "cut off" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [("", "→ x  (c)"), ('{"a": ', '→ x  (c)\n  {"a": '), ("\n", "→ x  (c)\n  \n  ")],
+)
+def test_a_call_ends_where_its_arguments_do(arguments: str, shown: str) -> None:
+    """Arguments that broke off are shown to their last letter."""
+    assert render_call(ToolCall("c", "x", arguments)) == shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from iflow_relay.credential import Secret
 from iflow_relay.errors import NotFound
 from iflow_relay.headers import by_name
 from iflow_relay.web.asked import Said
-from iflow_relay.web.assets import STATIC, TYPES, Assets
+from iflow_relay.web.assets import STATIC, TYPES, VENDOR, Assets
 
 PIECES = ["..", "/", "%2f", "\\", "outside", "page", ".js"]
 TOKEN = Secret("a-token-of-one-start")
@@ -31,6 +33,10 @@ def folder(tmp_path: Path) -> Path:
     (folder / "notes.py").write_bytes(b"secret = 1")
     (folder / ".hidden.js").write_bytes(b"hidden")
     (folder / "inner" / "deep.js").write_bytes(b"deep")
+    (folder / "vendor" / "inner").mkdir(parents=True)
+    (folder / "vendor" / "chart.js").write_bytes(b"chart")
+    (folder / "vendor" / "inner" / "deep.js").write_bytes(b"deep")
+    (folder / "vendor" / "notes.py").write_bytes(b"secret = 1")
     (tmp_path / "outside.js").write_bytes(b"outside")
     return folder
 
@@ -56,7 +62,11 @@ def test_the_page_has_the_token_in_it(assets: Assets) -> None:
 
 @pytest.mark.parametrize(
     ("name", "type_"),
-    [("page.js", "text/javascript; charset=utf-8"), ("style.css", "text/css; charset=utf-8")],
+    [
+        ("page.js", "text/javascript; charset=utf-8"),
+        ("style.css", "text/css; charset=utf-8"),
+        ("vendor/chart.js", "text/javascript; charset=utf-8"),
+    ],
 )
 def test_a_file_comes_as_it_is(assets: Assets, folder: Path, name: str, type_: str) -> None:
     """With its type, a tag, and the wish to be asked for again; no token is ever put into it."""
@@ -98,6 +108,12 @@ def test_a_file_that_the_browser_has_is_not_sent_again(assets: Assets) -> None:
         "page%2ejs",
         "inner",
         "inner/deep.js",
+        "vendor",
+        "vendor/",
+        "vendor/notes.py",
+        "vendor/inner/deep.js",
+        "vendor/../page.js",
+        "chart.js",
         ".hidden.js",
         "notes.py",
         "index.html",
@@ -115,12 +131,12 @@ def test_nothing_else_is_there(assets: Assets, name: str) -> None:
     st.text() | st.lists(st.sampled_from(["..", "/", "%2f", "\\", "outside", ".js"])).map("".join)
 )
 def test_no_name_leads_out_of_the_folder(assets: Assets, name: str) -> None:
-    """Whatever is asked for: it is one of two files, or nothing."""
+    """Whatever is asked for: it is one of three files, or nothing."""
     try:
         said = get(assets, name)
     except NotFound:
         return
-    assert name in ("page.js", "style.css")
+    assert name in ("page.js", "style.css", "vendor/chart.js")
     assert said.status == 200
 
 
@@ -132,5 +148,20 @@ def test_a_page_that_is_not_there_is_told() -> None:
 
 def test_what_is_installed_is_of_types_that_are_served() -> None:
     """A file that nobody could get would be there for nothing."""
-    kinds = {path.suffix for path in STATIC.iterdir() if path.is_file()}
+    kinds = {path.suffix for path in STATIC.rglob("*") if path.is_file()}
     assert kinds <= set(TYPES) | {".md"}
+
+
+def test_what_others_wrote_lies_there_unchanged_with_its_licence() -> None:
+    """Each file has its line with the sum that the package has, and nothing lies there besides."""
+    folder = STATIC / VENDOR
+    lines = re.findall(
+        r"^\| (\S+) \| \S+ \| ([0-9a-f]{64}) \|$", (folder / "README.md").read_text("utf-8"), re.M
+    )
+    sums = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if path.name != "README.md"
+    }
+    assert dict(lines) == sums
+    assert "MIT License" in (folder / "uPlot.LICENSE.txt").read_text("utf-8")

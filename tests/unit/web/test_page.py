@@ -18,7 +18,7 @@ from iflow_relay.web.guarding import SECURITY
 
 KEY = "sk-0123456789abcdef"
 
-READS = ("/ui/state", "/ui/upstreams", "/ui/models")
+READS = ("/ui/state", "/ui/upstreams", "/ui/models", "/ui/usage")
 WRITES = (
     "/ui/login/key",
     "/ui/login/oauth",

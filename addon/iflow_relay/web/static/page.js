@@ -12,6 +12,7 @@ import { poll } from "./poll.js";
 import { drawPrograms } from "./programs.js";
 import { drawTroubles } from "./troubles.js";
 import { drawUpstream, offerLogOut } from "./upstream.js";
+import { drawUsage, watchUsage } from "./usage.js";
 
 let state = null;
 let models = [];
@@ -30,6 +31,7 @@ function draw() {
   drawModels(state);
   drawPrograms(state, models);
   drawIntercepted(state);
+  watchUsage(); // not before: the page is short until then, and its end in sight
 }
 
 function speak() {
@@ -63,4 +65,5 @@ find("language").addEventListener("click", () => {
   speak();
   clear();
   draw();
+  drawUsage();
 });

@@ -36,3 +36,21 @@ export function countdown(seconds) {
 export function iso(seconds) {
   return new Date(seconds * 1000).toISOString();
 }
+
+/** The time to the second; with its day where that is not today. */
+export function moment(seconds) {
+  const when = new Date(seconds * 1000);
+  const isToday = when.toDateString() === new Date().toDateString();
+  const day = isToday ? {} : { month: "short", day: "numeric" };
+  const time = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  return new Intl.DateTimeFormat(tag(), { ...day, ...time }).format(when);
+}
+
+/** A day or an hour as the relay names it, "2026-11-21" or "2026-11-21 13:00", where the relay is. */
+export function slot(name) {
+  const shown = name.includes(" ")
+    ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
+    : { month: "short", day: "numeric" };
+  const date = new Date(`${name.replace(" ", "T").padEnd(11, "T").padEnd(16, "00:00")}Z`);
+  return new Intl.DateTimeFormat(tag(), { ...shown, timeZone: "UTC" }).format(date);
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from iflow_relay.demo.wire import MAX_BODY, MAX_HEAD, BadRequest, RequestReader
+from iflow_relay.wire import MAX_BODY, MAX_HEAD, BadRequest, RequestReader
 
 SIMPLE = b"GET /a?b HTTP/1.1\r\nHost: x\r\n\r\n"
 LENGTH = b"POST /b HTTP/1.1\r\nContent-Length: 5\r\nX-A:  1 \r\n\r\nhello"

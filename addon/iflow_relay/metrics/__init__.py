@@ -1,0 +1,1 @@
+"""Counts what operators ask a relay for, and writes it down as Prometheus reads it."""
