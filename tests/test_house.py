@@ -25,6 +25,7 @@ class Room(NamedTuple):
 
 ROOMS = {
     "__init__": Room(0),
+    "agent": Room(5),
     "errors": Room(0, beside=("jsontext",)),
     "jsonedit": Room(1),
     "jsontext": Room(0),
@@ -86,7 +87,7 @@ ROOMS = {
     "demo": Room(5),
     "doctor": Room(5, beside=("console", "demo")),
     "login": Room(5),
-    "mitm": Room(5, beside=("web",)),
+    "mitm": Room(5, beside=("agent", "web")),
     "trustfiles": Room(5),
     "upstreams": Room(2),
     "wire": Room(1),

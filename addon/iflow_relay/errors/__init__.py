@@ -37,12 +37,22 @@ RelayError
 │   ├── EmptyResponse        502  empty_response
 │   ├── UpstreamTimeout      504  upstream_timeout
 │   └── UpstreamRefused           the upstream's own error, with its status
+├── AgentError                    the agent behind the model `iflow` is at fault
+│   ├── AgentLoginRequired   401  agent_login_required
+│   ├── AgentUnavailable     501  agent_unavailable
+│   ├── AgentFailed          502  agent_failed
+│   └── AgentTimeout         504  agent_timeout
 ├── RelayEnds                503  relay_ends
 └── InternalError            500  internal_error
 """
 
 from __future__ import annotations
 
+from .agent import AgentError as AgentError
+from .agent import AgentFailed as AgentFailed
+from .agent import AgentLoginRequired as AgentLoginRequired
+from .agent import AgentTimeout as AgentTimeout
+from .agent import AgentUnavailable as AgentUnavailable
 from .base import TYPES as TYPES
 from .base import InternalError as InternalError
 from .base import RelayEnds as RelayEnds
