@@ -18,7 +18,7 @@ IN_HOOKS = (
     *("RelayConnect.client_connected", "RelayConnect.tls_clienthello"),
     *("RelayConnect._with_own_http", "RelayConnect._is_ours"),
     *("RelayRoute.requestheaders", "RelayRoute.request", "RelayRoute._admit", "route.aim"),
-    *("RelayReplay.request", "RelayMetrics.request"),
+    *("RelayReplay.request", "RelayAgents.request", "RelayMetrics.request"),
     *("RelayAnswer.responseheaders", "RelayAnswer.response", "Relay.end"),
 )
 IN_LAYERS = ("Relay.claim", "Relay.decide", "Relay.wire")
@@ -26,6 +26,7 @@ IN_LAYERS = ("Relay.claim", "Relay.decide", "Relay.wire")
 BREAKS = f"""
 import pathlib
 from iflow_relay.mitm import route
+from iflow_relay.mitm.agents import RelayAgents
 from iflow_relay.mitm.answer import RelayAnswer
 from iflow_relay.mitm.connect import RelayConnect
 from iflow_relay.mitm.metering import RelayMetrics

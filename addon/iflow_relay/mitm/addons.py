@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .accounting import RelayLedger
+from .agents import RelayAgents
 from .answer import RelayAnswer
 from .connect import RelayConnect
 from .copying import RelayCopying
@@ -32,6 +33,7 @@ def make_addons(relay: Relay | None = None) -> list[object]:
         RelayPage(relay),
         RelayMetrics(relay),
         RelayReplay(relay),
+        RelayAgents(relay),
         RelayRoute(relay),
         RelayAnswer(relay),
         RelayRecording(relay),

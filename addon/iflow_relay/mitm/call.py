@@ -36,6 +36,8 @@ class Call:
     finish: str = ""
     tools: int = 0
     leave_line: Callable[[], None] | None = None
+    patience: float = 0
+    """Seconds for which its upstream may be silent; 0 where the option says so."""
     key_mark: str = ""
     """A digest of the local key that was presented, where there are any."""
     own: float | None = 0.0

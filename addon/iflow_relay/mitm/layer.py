@@ -240,8 +240,9 @@ class RelayHttpLayer(HttpLayer):
                     if isinstance(stream, RelayStream):
                         stream.connecting_took_too_long = True
                 yield commands.CloseConnection(connection)
-        limit, now = self.policy.timeout, time.monotonic()
+        now = time.monotonic()
         for stream in self._waiting_streams():
+            limit = self.policy.patience(stream.flow)
             if now - stream.heard >= limit:
                 silent = UpstreamSilent(
                     stream.stream_id,
@@ -249,7 +250,8 @@ class RelayHttpLayer(HttpLayer):
                     ErrorCode.GENERIC_SERVER_ERROR,
                 )
                 yield from self.event_to_child(stream, silent)
-        dues = [limit + stream.heard - now for stream in self._waiting_streams()]
+        left = self._waiting_streams()
+        dues = [self.policy.patience(stream.flow) + stream.heard - now for stream in left]
         if self.waiting_for_establishment:
             dues.append(self.policy.connect_timeout / 4)
         if dues:

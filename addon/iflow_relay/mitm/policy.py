@@ -22,6 +22,9 @@ class Policy(Protocol):
     def timeout(self) -> float:
         """Seconds for which an upstream may be silent."""
 
+    def patience(self, flow: http.HTTPFlow) -> float:
+        """Seconds for which whoever answers this flow may be silent."""
+
     @property
     def max_body(self) -> int:
         """Bytes of a request body that are taken."""

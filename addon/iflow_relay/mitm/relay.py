@@ -8,8 +8,8 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Literal
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -46,6 +46,9 @@ from .comment import note
 from .copies import headers_of, twin
 from .learning import Learner
 from .line import Line
+
+if TYPE_CHECKING:
+    from ..agent.book import AgentBook  # nobody may ever ask for an agent
 
 logger = logging.getLogger(__name__)
 
@@ -122,6 +125,11 @@ class Relay:
     @property
     def timeout(self) -> float:
         return self.config.timeout
+
+    def patience(self, flow: http.HTTPFlow) -> float:
+        """As `timeout`; an agent has a deadline of its own."""
+        call = self.calls.get(flow)
+        return call.patience if call and call.patience else self.config.timeout
 
     @property
     def max_body(self) -> int:
@@ -247,9 +255,25 @@ class Relay:
         wanted = self.config.report_model == "requested" and call.asked != call.run
         return call.asked if wanted and call.asked else None
 
+    @cached_property
+    def agents(self) -> AgentBook:
+        """The agents that there are."""
+        from ..agent.book import AgentBook
+
+        return AgentBook()
+
+    def agent_entries(self) -> list[dict[str, Any]]:
+        """The agents that could be called, as entries of the catalog."""
+        from ..agent.book import render_agent
+
+        return [render_agent(name) for name in self.agents.list_agents()]
+
     def with_names(self, entries: list[dict[str, Any]], call: Call) -> list[dict[str, Any]]:
         """The catalog; for an app that believes to talk to OpenAI, with the names it looks for."""
-        return name_more(entries, self.config.model_map) if call.foreign_host else entries
+        there = {entry.get("id") for entry in entries}
+        agents = [entry for entry in self.agent_entries() if entry["id"] not in there]
+        named = name_more(entries, self.config.model_map) if call.foreign_host else entries
+        return [*named, *agents]
 
     def model_map(self, upstream: Upstream) -> ModelMap:
         """How a model that was asked for becomes the one that runs."""

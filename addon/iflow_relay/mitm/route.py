@@ -86,6 +86,9 @@ class RelayRoute(HasRelay):
     @closed_where_it_may_wait
     def request(self, flow: http.HTTPFlow, call: Call) -> Awaitable[None] | None:
         kind = call.route.kind
+        if call.upstream:
+            # An agent has it.
+            return None
         if kind is Kind.HEALTH:
             answer_json(flow, call, self._health())
             return None
