@@ -176,7 +176,7 @@ def _parse_kept(text: str) -> Kept | None:
     if text.strip().lower() == "off":
         return None
     flows, _, size = text.partition(",")
-    if not flows.strip().isdecimal() or not int(flows):
+    if not flows.strip().isdecimal() or not int(flows) or not size.strip():
         raise ValueError(f"{text!r} is not how much to keep: write 2000,512m, or off")
     return Kept(int(flows), parse_size(size))
 

@@ -61,3 +61,15 @@ def name_kind(value: Any) -> str:
     """What kind of JSON value it is, in words."""
     names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
     return names.get(type(value), "nothing (null)" if value is None else "a number")
+
+
+def mend(text: str) -> str:
+    """The text with its halves of surrogate pairs joined, or replaced: every text can be written.
+
+    Deltas may cut a letter in two where an upstream counts in UTF-16.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

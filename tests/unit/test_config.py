@@ -156,7 +156,7 @@ def test_a_tilde_is_the_users_home(home: Path) -> None:
         ("normalise", ["dnoe"], "'dnoe' is no rule"),
         ("keep_flows", "many", "2000,512m, or off"),
         ("keep_flows", "0,512m", "2000,512m, or off"),
-        ("keep_flows", "2000", "512m|64m"),
+        ("keep_flows", "2000", "2000,512m, or off"),
         ("ledger", "/", "is a folder"),
         ("ledger_days", 0, "at least 1"),
         ("record", ".", "is a folder"),

@@ -126,3 +126,10 @@ def test_a_refusal_keeps_what_the_upstream_said() -> None:
         "param": "p",
         "code": "c",
     }
+
+
+def test_half_a_letter_of_an_upstreams_is_no_part_of_an_error() -> None:
+    """Logs and flow files are UTF-8, which has no place for it."""
+    error = errors.UpstreamRefused(502, "a\ud83db", code="c\udc00")
+    assert (error.message, error.code) == ("a\ufffdb", "c\ufffd")
+    assert error.args == (error.message,)

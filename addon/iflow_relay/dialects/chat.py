@@ -19,6 +19,10 @@ NO_CHOICES = (
 )
 
 
+MAX_TOKENS = 1 << 40
+"""More than any answer holds; a larger number is a fault, and no database would take it."""
+
+
 class ChatRequest(NamedTuple):
     """What of a request matters on the way: the model asked for, and whether to stream."""
 
@@ -185,4 +189,6 @@ def _detail(usage: Mapping[str, Any], of: str, name: str) -> int | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A number of tokens; None for what can be none."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_number and 0 <= value < MAX_TOKENS else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..jsontext import to_json
+from ..jsontext import mend, to_json
 
 TYPES = {
     400: "invalid_request_error",
@@ -32,11 +32,12 @@ class RelayError(Exception):
     """Header fields that go with it."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        # An upstream's own words may hold half a letter, which no log and no flow file can.
+        self.message = mend(message)
+        super().__init__(self.message)
         self.param = param
         if code:
-            self.code = code
+            self.code = mend(code)
 
     def redact(self, redact: Callable[[str], str]) -> RelayError:
         """This error, with its message as `redact` leaves it."""

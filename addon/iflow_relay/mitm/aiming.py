@@ -8,6 +8,7 @@ from mitmproxy import http
 
 from ..dialects.chat import ChatRequest
 from ..headers import authorization, request_fields, user_agent, via
+from ..jsontext import mend
 from ..routing import Kind
 from ..session import Upstream
 from .call import Call
@@ -47,12 +48,7 @@ def aim(
 def run_on(flow: http.HTTPFlow, call: Call, chat: ChatRequest, model: str) -> None:
     """Have a chat run on a model, whatever it asked for."""
     call.asked, call.run, call.stream = chat.model, model, chat.stream
-    flow.metadata["iflow.model"] = plain(model)
-    flow.metadata["iflow.model.asked"] = plain(chat.model)
+    flow.metadata["iflow.model"] = mend(model)
+    flow.metadata["iflow.model.asked"] = mend(chat.model)
     if model != chat.model:
         flow.request.raw_content = chat.with_model(model)
-
-
-def plain(text: str) -> str:
-    """The text as a flow file can hold it."""
-    return text.encode("utf-8", "replace").decode()

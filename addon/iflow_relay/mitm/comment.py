@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mitmproxy import http
 
+from ..jsontext import mend
 from ..routing import Kind
 from ..summary import Summary, render_summary
 from .call import Ended
@@ -14,6 +15,15 @@ FAILED = ":red_circle:"
 _QUIET = frozenset({Kind.HEALTH, Kind.PAC})
 """Routes that say something of the relay alone: nothing to read unless they fail."""
 
+LINE = "iflow.line"
+"""Metadata: the comment as it was written here, which tells it from somebody's own."""
+
+_FIGURES = (
+    *(LINE, "iflow.error", "iflow.tokens.", "iflow.finish", "iflow.tools", "iflow.ttft"),
+    *("iflow.duration", "iflow.bodies", "iflow.bytes.", "iflow.pacing", "iflow.turns."),
+)
+"""How the names of what is known of one sending begin."""
+
 
 def note(flow: http.HTTPFlow, ended: Ended) -> None:
     """Set metadata, comment and mark; a comment or a mark that is somebody's own stays."""
@@ -21,9 +31,19 @@ def note(flow: http.HTTPFlow, ended: Ended) -> None:
     if ended.call.route.kind in _QUIET and not ended.error:
         return
     if not flow.comment:
-        flow.comment = render_summary(summarise(ended))
+        flow.comment = flow.metadata[LINE] = render_summary(summarise(ended))
     if ended.error and not flow.marked:
         flow.marked = FAILED
+
+
+def forget(flow: http.HTTPFlow) -> None:
+    """Take off a flow that is sent again what was noted before; what is somebody's own stays."""
+    if flow.comment == flow.metadata.get(LINE):
+        flow.comment = ""
+    if flow.marked == FAILED:
+        flow.marked = ""
+    for name in [name for name in flow.metadata if name.startswith(_FIGURES)]:
+        del flow.metadata[name]
 
 
 def summarise(ended: Ended) -> Summary:
@@ -47,12 +67,12 @@ def figures(ended: Ended) -> dict[str, str | int | float]:
     """Plain values by name, which flow files can hold; what is not known is left out."""
     usage = ended.usage
     known = {
-        "iflow.error": ended.error,
+        "iflow.error": ended.error or None,
         "iflow.tokens.prompt": usage.prompt,
         "iflow.tokens.completion": usage.completion,
         "iflow.tokens.cached": usage.cached,
         "iflow.tokens.reasoning": usage.reasoning,
-        "iflow.finish": ended.finish.encode("utf-8", "replace").decode() or None,
+        "iflow.finish": mend(ended.finish) or None,
         "iflow.tools": ended.tools or None,
         "iflow.ttft": _rounded(ended.first_token),
         "iflow.duration": _rounded(ended.duration),

@@ -61,7 +61,8 @@ def read_calls(path: Path) -> list[http.HTTPFlow]:
     except Exception as error:
         # What a damaged flow raises is as various as the damage.
         if not flows:
-            raise ValueError(f"{short_path(path)} is no recording") from error
+            why = f": {error}" if "version" in str(error) else ""
+            raise ValueError(f"{short_path(path)} is no recording{why}") from error
         logger.warning(
             "%s ends in the middle of a call; the %d before it are used.",
             short_path(path),

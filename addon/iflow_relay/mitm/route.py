@@ -30,12 +30,13 @@ from ..headers import (
     without_credentials,
 )
 from ..interception import decide
-from ..jsontext import to_json
+from ..jsontext import mend, to_json
 from ..pac import MEDIA_TYPE, render_pac
 from ..routing import Kind, Route, is_page, route, without_keys
 from ..session import Upstream
 from .aiming import aim, run_on
 from .call import Call
+from .comment import forget
 from .copies import headers_of
 from .edge import HasRelay, closed_where_it_may_wait, refuse
 from .learning import Way
@@ -59,6 +60,7 @@ class RelayRoute(HasRelay):
         flow.request.path = without_keys(flow.request.path)
         try:
             if flow.is_replay:
+                forget(flow)
                 call.route = route(flow.request.method, str(flow.metadata.get("iflow.path", "")))
             else:
                 self._admit(flow, call, presented)
@@ -155,7 +157,7 @@ class RelayRoute(HasRelay):
         given = by_name(request.headers.fields)
         authority = request.authority or given.get("host")
         check_host(authority, config.hosts, any_address=bool(config.local_keys))
-        flow.metadata["iflow.client"] = given.get("user-agent", "")[:200]
+        flow.metadata["iflow.client"] = mend(given.get("user-agent", "")[:200])
         host = host_of(authority or "")
         call.foreign_host = host != OWN_HOST and is_virtual(host, config.hosts)
         flow.metadata["iflow.host"] = host

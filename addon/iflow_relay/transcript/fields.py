@@ -97,15 +97,3 @@ def read_usage(usage: dict[str, Any], before: Usage) -> Usage:
         count_at(answer, "reasoning_tokens") if isinstance(answer, dict) else None,
     )
     return Usage(*(b if a is None else a for a, b in zip(found, before, strict=True)))
-
-
-def mend(text: str) -> str:
-    """The text with its halves of surrogate pairs joined, or replaced: every text can be written.
-
-    Deltas may cut a letter in two where an upstream counts in UTF-16.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

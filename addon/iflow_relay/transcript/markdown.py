@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from .fields import mend
+from ..jsontext import mend
 from .marks import code, escape, fence, quote, stands_alone
 from .rendering import pretty, render_usage
 from .values import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .fields import mend
+from ..jsontext import mend
 from .values import Choice, ToolCall
 
 

@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
+from ..jsontext import mend
 from ..pacing import Piece
 from ..refusal import read_failure, read_refusal
 from . import asked_chat, asked_messages, asked_responses
-from .fields import brief, dict_at, dicts_at, mend, text_at
+from .fields import brief, dict_at, dicts_at, text_at
 from .stream import looks_streamed, read_events
 from .tally import Tally, find_arrivals
 from .told_chat import ChatAnswer

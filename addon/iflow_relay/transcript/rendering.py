@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from .fields import mend
+from ..jsontext import mend
 from .table import render_table
 from .values import (
     Asked,

@@ -6,18 +6,27 @@ from collections.abc import Iterator, Sequence
 
 from .values import EventKind, Timing
 
+MAX_NAME = 60
+"""Letters that are shown of an event's name: what claims to be one may be of any length."""
+
 
 def render_table(events: Sequence[EventKind]) -> Iterator[str]:
     """The events by kind, in columns; the last row sums them up."""
     total = _sum(events)
-    wide = max(len("event"), *(len(row.name) for row in events))
+    wide = max(len("event"), *(len(_name(row)) for row in events))
     timed = f" {'from s':>8} {'to s':>8} {'gap s':>8}" if total.timing else ""
     yield f"{'event':<{wide}} {'count':>7} {'first':>7} {'last':>7} {'letters':>11}{timed}"
     for row in (*events, total):
         numbers = f"{row.count:>7,} {row.first:>7,} {row.last:>7,} {row.size:>11,}"
-        yield f"{row.name:<{wide}} {numbers}{_times(row.timing)}"
+        yield f"{_name(row):<{wide}} {numbers}{_times(row.timing)}"
     if total.timing and total.timing.before:
         yield f"longest gap: {total.timing.gap:.3f} s, before event {total.timing.before:,}"
+
+
+def _name(row: EventKind) -> str:
+    """The name on one line, and short enough for a column of its own."""
+    name = " ".join(row.name[: MAX_NAME + 1].split())
+    return name if len(row.name) <= MAX_NAME else name[:MAX_NAME] + "…"
 
 
 def _times(timing: Timing | None) -> str:

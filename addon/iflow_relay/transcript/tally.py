@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
+from ..jsontext import mend
 from ..pacing import Piece
-from .fields import mend
 from .stream import Event, find_ends
 from .values import EventKind, Timing
 

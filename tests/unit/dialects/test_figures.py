@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from tests.unit.reading import ALL_RULES
 
-from iflow_relay.dialects.chat import Usage, read_completion
+from iflow_relay.dialects.chat import Usage, read_completion, read_usage
 from iflow_relay.dialects.chat_stream import ChatStream
 
 
@@ -50,3 +51,9 @@ def test_a_whole_answer_tells_the_same() -> None:
     body = json.dumps({"choices": choices, "usage": usage}).encode()
     told = read_completion(body, ALL_RULES)
     assert told[1:] == (Usage(9, 8, 7, 6), "tool_calls", 2)
+
+
+@pytest.mark.parametrize("odd", [-5, 1e29, 1 << 70, True, "7", None])
+def test_a_number_that_can_be_no_count_is_none(odd: object) -> None:
+    """It would spoil every sum that it is part of."""
+    assert read_usage({"usage": {"prompt_tokens": odd, "completion_tokens": 3}}) == Usage(None, 3)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mitmproxy import http
 from mitmproxy.flow import Flow
-from mitmproxy.io import FlowWriter
+from mitmproxy.io import FlowWriter, tnetstring
 from mitmproxy.test import tflow, tutils
 
 from iflow_relay.mitm.recorded import Recorded, read_call, read_calls, read_tape
@@ -137,3 +137,11 @@ def test_a_file_may_be_torn_at_any_byte(tmp_path: Path) -> None:
             read_calls(path)
     path.write_bytes(b"")
     assert read_calls(path) == []
+
+
+def test_a_file_of_a_newer_mitmproxy_is_told_from_a_damaged_one(tmp_path: Path) -> None:
+    """What to do is another thing."""
+    path = tmp_path / "f"
+    path.write_bytes(tnetstring.dumps(flow("x").get_state() | {"version": 999}))
+    with pytest.raises(ValueError, match=r"is no recording: .* version 999, please update"):
+        read_calls(path)
