@@ -11,6 +11,7 @@ from . import __version__
 from .catalog import BUILTIN
 from .config import Config, parse_config
 from .credential import Secret
+from .files import short_path
 from .options import OPTIONS
 from .routing import HostPattern
 from .session import Session
@@ -25,7 +26,7 @@ def render_greeting(url: str, session: Session, *, demo: bool, web: bool) -> str
     first = BUILTIN[0].id if demo or "iflow" in base else "MODEL"
     model = session.found.get("model", Sourced(first, "")).value
     body = json.dumps({"model": model, "messages": [{"role": "user", "content": "Hello"}]})
-    behind = "answering from the embedded upstream" if demo else f"in front of {base or 'nothing'}"
+    behind = "answering from the embedded upstream" if demo else describe_upstream(session)
     elsewhere = "iflow-relay serve --web" + (" --demo" if demo else "")
     return "\n".join(
         (
@@ -43,6 +44,13 @@ def render_greeting(url: str, session: Session, *, demo: bool, web: bool) -> str
     )
 
 
+def describe_upstream(session: Session) -> str:
+    """What stands behind a relay with these options."""
+    if session.config.replay:
+        return f"answering from the recording {short_path(session.config.replay)}"
+    return f"in front of {session.found.get('base_url', Sourced('nothing', '')).value}"
+
+
 def page_of(url: str) -> str:
     """The relay's own page, beside the endpoint at `url`."""
     return f"{url.removesuffix('/v1')}/"
@@ -52,10 +60,9 @@ def render_interception(
     url: str, proxy: str, hosts: Sequence[HostPattern], session: Session, *, web: bool
 ) -> str:
     """What to do with a proxy that listens, beside the endpoint at `url`."""
-    base = session.found.get("base_url", Sourced("", "")).value
     return "\n".join(
         (
-            f"iflow-relay {__version__}, in front of {base or 'nothing'}",
+            f"iflow-relay {__version__}, {describe_upstream(session)}",
             "",
             f"  Proxy      {proxy}, for {', '.join(map(str, hosts))}; all else is tunnelled",
             '  One shell  eval "$(iflow-relay env)"',

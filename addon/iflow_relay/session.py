@@ -70,6 +70,11 @@ class Session:
         return self._upstream
 
     @property
+    def config(self) -> Config:
+        """The options that it was made with."""
+        return self._config
+
+    @property
     def is_logged_in(self) -> bool:
         """Whether there is an upstream with all that it needs, as of the last look."""
         return self._upstream is not None

@@ -10,6 +10,7 @@ import pytest
 
 from iflow_relay.config import parse_config
 from iflow_relay.console import (
+    describe_upstream,
     expiry_rows,
     render_greeting,
     render_interception,
@@ -69,3 +70,13 @@ def test_a_login_shows_its_end(home: Path) -> None:
 def test_a_key_without_an_end_shows_none(home: Path, document: dict[str, str]) -> None:
     """Nor does no key at all."""
     assert expiry_rows(session_of(home, document)) == []
+
+
+def test_a_relay_that_replays_says_so(tmp_path: Path) -> None:
+    """It stands in front of nobody."""
+    path = tmp_path / "session.mitm"
+    path.touch()
+    options = {option.name: option.default for option in OPTIONS}
+    session = Session(parse_config(options | {"iflow_replay": str(path)}), {})
+    assert describe_upstream(session).startswith("answering from the recording ")
+    assert describe_upstream(session).endswith("session.mitm")
