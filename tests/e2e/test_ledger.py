@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,6 +134,9 @@ def test_the_end_of_the_relay_writes_what_waits(start_relay: StartRelay) -> None
 def test_a_call_that_the_end_of_the_relay_cuts_off_has_its_row(start_relay: StartRelay) -> None:
     """It was served, if not to its end."""
     relay = start_relay(*LIKE_IFLOW)
+    if sys.version_info < (3, 13):
+        # There asyncio itself says a connection's cancellation aloud, with a traceback.
+        relay.never_says = ("crashed", "Addon error")
     body = HELLO | {"stream": True, "model": "demo:pause=0.05,words=400"}
     with relay.client() as client, client.stream("POST", "/chat/completions", json=body) as answer:
         pieces = answer.iter_raw()
