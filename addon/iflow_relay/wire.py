@@ -15,6 +15,7 @@ MAX_HEAD = 256 * 1024
 # Images in base64 are tens of megabytes; this only keeps a runaway client from filling memory.
 MAX_BODY = 256 * 1024 * 1024
 MAX_CHUNK_LINE = 4096
+MAX_DIGITS = 20
 
 
 class BadRequest(ValueError):
@@ -85,7 +86,8 @@ def _body_length(fields: dict[str, str]) -> int | None:
     text = fields.get("content-length", "0")
     if not (text.isascii() and text.isdigit()):
         raise BadRequest(400, "a content-length that is no number")
-    if int(text) > MAX_BODY:
+    # Python reads no number of thousands of digits.
+    if len(text) > MAX_DIGITS or int(text) > MAX_BODY:
         raise BadRequest(413, "a body that is too large")
     return int(text)
 

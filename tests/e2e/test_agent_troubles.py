@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.e2e.agents import (
     MODEL,
     Agents,
     Served,
+    answer_of,
     assistant,
     kill,
     needs_proc,
@@ -290,6 +292,18 @@ def test_a_message_that_never_ends_is_an_error(
     with_agents(tmp_path, check)
 
 
+@pytest.mark.skipif(shutil.which("yes") is None, reason="not installed: yes")
+def test_a_program_that_speaks_something_else_is_an_error(tmp_path: Path) -> None:
+    """At once, also where it never stops to speak."""
+
+    async def check(served: Served) -> None:
+        error = await served.failure("x")
+        assert told(error) == (502, "agent_failed")
+        assert "lines that are no message of ACP" in error.message
+
+    with_agents(tmp_path, check, command=shutil.which("yes"), args=[])
+
+
 def test_an_agent_that_is_not_there_is_told_of_at_once(tmp_path: Path) -> None:
     """Also after the file was there once."""
 
@@ -368,6 +382,22 @@ def test_without_the_library_the_error_says_how_to_install_it(
             assert 'pip install "iflow-relay[agent]"' in error.message
 
     run_in(agents, run)
+
+
+def test_an_answer_that_never_ends_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not in one piece; as a stream it passes. Others are answered meanwhile."""
+    monkeypatch.setattr("iflow_relay.agent.server.MAX_WHOLE", 1 << 20)
+
+    async def check(served: Served) -> None:
+        error = await served.failure("!flood 40", "!wait")
+        assert told(error) == (502, "agent_failed")
+        assert "answer is over 1 million letters" in error.message
+        assert len(answer_of(await served.chunks("!flood 40"))) == 40 << 16
+        assert await served.ask("x") == "x"
+
+    with_agents(tmp_path, check)
 
 
 @needs_proc

@@ -157,6 +157,33 @@ def test_an_app_that_knows_only_openais_names_reaches_it_by_a_rule(begin: Begin)
     assert answer["choices"][0]["message"]["content"] == "hello"
 
 
+def test_an_agent_can_be_the_default_of_such_an_app(begin: Begin) -> None:
+    """With an upstream beside it or without; the endpoint's own clients mean what they name."""
+    for more in ({"apiKey": KEY, "baseUrl": "http://127.0.0.1:1/v1"}, {}):
+        it = begin(settings={"modelName": "iflow/fake", **more})
+        with it.relay.intercepted() as client:
+            body = {"model": "gpt-5", "messages": [user("hello")]}
+            answer = client.post("/chat/completions", json=body).raise_for_status().json()
+        assert answer["model"] == "iflow/fake"
+        assert answer["choices"][0]["message"]["content"] == "hello"
+        with pytest.raises(openai.APIStatusError):
+            it.ask("hello", model="gpt-5")
+        it.relay.stop()
+
+
+def test_the_command_lists_agents_where_there_is_no_upstream(
+    agents: Agents, starter: Starter
+) -> None:
+    """What stands against the rest is said, and is no failure."""
+    home = starter.make_home()
+    set_up(agents, home)
+    told = subprocess.run(
+        [*CLI, "models"], env=make_environment(home), capture_output=True, text=True, timeout=30
+    )
+    assert told.returncode == 0
+    assert "iflow/fake" in told.stdout
+
+
 @pytest.mark.parametrize(
     ("model", "status", "code"),
     [("iflow", 501, "agent_unavailable"), ("iflow/nobody", 404, "model_not_found")],
@@ -170,6 +197,9 @@ def test_an_agent_that_is_not_there_is_said_so(
         it.ask("hello", model=model)
     assert (caught.value.status_code, caught.value.code) == (status, code)
     assert not it.agents.processes()
+    # With a model that it asked for, of which there may be any number.
+    labels = f'{{model="other",route="chat",status="{status}"}}'
+    assert labels in requests.get(f"{it.relay.base_url[:-3]}/metrics", timeout=20).text
 
 
 def test_an_agent_that_dies_is_told_in_the_clients_shape(begin: Begin) -> None:

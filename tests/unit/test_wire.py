@@ -94,6 +94,7 @@ IN_CHUNKS = POST + b"Transfer-Encoding: chunked\r\n\r\n"
         (POST + b"Content-Length: x\r\n\r\n", 400),
         (POST + b"Content-Length: -1\r\n\r\n", 400),
         (POST + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1), 413),
+        (POST + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", 413),
         (POST + b"Transfer-Encoding: gzip\r\n\r\n", 501),
         (IN_CHUNKS + b"x\r\n", 400),
         (IN_CHUNKS + b"-1\r\n", 400),

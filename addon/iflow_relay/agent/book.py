@@ -61,7 +61,7 @@ class AgentBook:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or platformdirs.user_config_path("iflow-relay") / "agents.toml"
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: tuple[int, ...] | None = None
         self._specs: Mapping[str, AgentSpec] = {BUILTIN.name: BUILTIN}
         self._problem = ""
 
@@ -80,7 +80,7 @@ class AgentBook:
         if spec is None:
             known = ", ".join(map(agent_model, self.list_agents())) or "none"
             raise NotFound(
-                f"There is no agent {name!r}; those there are: {known}. "
+                f"There is no agent {name[:200]!r}; those there are: {known}. "
                 f"Agents are set up in {short_path(self._path)}.",
                 param="model",
                 code="model_not_found",
@@ -106,9 +106,10 @@ class AgentBook:
                 logger.warning("No agent is used: %s", self._problem)
         return self._specs
 
-    def _look(self) -> tuple[int, int] | None:
+    def _look(self) -> tuple[int, ...] | None:
+        """What changes with the file, and with who may read it."""
         try:
             found = self._path.stat()
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size
+        return found.st_mtime_ns, found.st_ctime_ns, found.st_ino, found.st_size

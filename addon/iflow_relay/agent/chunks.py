@@ -39,13 +39,14 @@ class Completion(NamedTuple):
 
     def whole(self, pieces: Iterable[Piece], ending: Ending) -> dict[str, Any]:
         """The answer in one piece."""
-        texts = {"content": "", "reasoning": ""}
+        texts: dict[str, list[str]] = {"content": [], "reasoning": []}
         for piece in pieces:
-            texts[piece.kind] += piece.text
-        message: dict[str, Any] = {"role": "assistant", "content": texts["content"]}
+            texts[piece.kind].append(piece.text)
+        content, reasoning = map("".join, texts.values())
+        message: dict[str, Any] = {"role": "assistant", "content": content}
         message["refusal"] = ending.refusal
-        if texts["reasoning"]:
-            message["reasoning_content"] = texts["reasoning"]
+        if reasoning:
+            message["reasoning_content"] = reasoning
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": ending.finish}
         usage = {"usage": render_usage(ending.usage)} if ending.usage else {}
         return self._head("chat.completion") | {"choices": [choice]} | usage

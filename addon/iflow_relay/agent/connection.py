@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from ..errors import InvalidHttp, RelayError, render_error, render_error_body
 from ..sse import DONE, render_event
-from ..wire import BadRequest, Request, RequestReader
+from ..wire import BadRequest, Head, Request, RequestReader
 
 LINGER = 2.0
 """Seconds in which a client may read why its bytes were refused."""
@@ -25,10 +25,14 @@ class Connection(asyncio.Protocol):
     """One client's connection; a client that hangs up cancels its call."""
 
     def __init__(
-        self, answer: Callable[[Request, Reply], Awaitable[None]], peers: set[Connection]
+        self,
+        answer: Callable[[Request, Reply], Awaitable[None]],
+        peers: set[Connection],
+        check: Callable[[Head], None],
     ) -> None:
         self._answer = answer
         self._peers = peers
+        self._check = check
         self._reader = RequestReader()
         self._transport: asyncio.Transport
         self._task: asyncio.Task[None] | None = None
@@ -84,7 +88,10 @@ class Connection(asyncio.Protocol):
             return
         try:
             request = self._reader.next()
-        except BadRequest as error:
+            if self._reader.head:
+                # A stranger's body is not waited for, nor kept.
+                self._check(self._reader.head)
+        except (BadRequest, RelayError) as error:
             self._refuse(error)
             return
         if request:
@@ -103,9 +110,9 @@ class Connection(asyncio.Protocol):
         else:
             self._advance()
 
-    def _refuse(self, error: BadRequest) -> None:
+    def _refuse(self, error: BadRequest | RelayError) -> None:
         self._ends = True
-        refusal = InvalidHttp(str(error))
+        refusal = error if isinstance(error, RelayError) else InvalidHttp(str(error))
         refusal.status = error.status
         self._transport.write(_whole(refusal, closes=True))
         self._transport.write_eof()

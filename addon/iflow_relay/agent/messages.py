@@ -14,8 +14,12 @@ MAX_LINE: Final = 64 << 20
 """Bytes of one message: an image fits, an endless line does not."""
 
 
+MAX_NOISE: Final = 10_000
+"""Lines without a message among them: more come from a program that speaks something else."""
+
+
 class TooLong(ValueError):
-    """A line is longer than `MAX_LINE`; the message says so."""
+    """A line is longer than `MAX_LINE`, or no message came in `MAX_NOISE` lines; it says which."""
 
 
 class MessageReader:
@@ -24,6 +28,7 @@ class MessageReader:
     def __init__(self, note: Callable[[bytes], None]) -> None:
         self._note = note
         self._rest = bytearray()
+        self._noise = 0
 
     def feed(self, data: bytes) -> list[dict[str, Any]]:
         """The messages that are whole by now; raises TooLong."""
@@ -40,11 +45,21 @@ class MessageReader:
 
     def _read(self, line: bytes) -> dict[str, Any] | None:
         if line.startswith(b"//") or not line.strip():
+            self._count_noise()
             return None
         message = parse_message(line)
         if message is None:
             self._note(line)
+            self._count_noise()
+        else:
+            self._noise = 0
         return message
+
+    def _count_noise(self) -> None:
+        """Reading without an end would keep the relay from everything else."""
+        self._noise += 1
+        if self._noise > MAX_NOISE:
+            raise TooLong(f"it said {MAX_NOISE:,} lines that are no message of ACP")
 
 
 def parse_message(line: bytes) -> dict[str, Any] | None:

@@ -77,6 +77,8 @@ class Process:
         self._transport = transport
         self._stdin = cast(asyncio.WriteTransport, transport.get_pipe_transport(0))
         self._pipes = pipes
+        # One that says more than can be read has to wait, rather than fill the memory.
+        pipes.stdout.set_transport(cast(asyncio.Transport, transport.get_pipe_transport(1)))
         self._line = line
         self.ended = asyncio.create_task(self._watch())
 

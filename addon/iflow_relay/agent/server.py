@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 PATH: Final = "/v1/chat/completions"
 
+MAX_WHOLE: Final = 8 << 20
+"""Letters of an answer in one piece: with each of them escaped, the relay still takes it."""
+
 CALLER: Final = "x-iflow-relay-caller"
 """A field that tells callers apart: nobody goes on with another's conversation."""
 
@@ -64,7 +67,7 @@ class AgentServer:
         """Listen on a free loopback port; no agent is started yet. Raises OSError."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(self._answer, self._peers), "127.0.0.1", 0
+            lambda: Connection(self._answer, self._peers, self._check), "127.0.0.1", 0
         )
         self._sweeping = asyncio.create_task(self.agents.keep_sweeping())
 
@@ -126,8 +129,21 @@ async def _tell(turn: Turn, asked: Asked, reply: Reply) -> None:
     if asked.stream:
         await _stream(turn, completion, reply)
         return
-    pieces = [piece async for piece in turn.pieces()]
+    pieces = await _collect(turn)
     await reply.send(to_json(completion.whole(pieces, _ending(turn, pieces))))
+
+
+async def _collect(turn: Turn) -> list[Piece]:
+    """All pieces; raises AgentFailed where they are too much to be kept, and the turn's errors."""
+    kept: list[Piece] = []
+    size = 0
+    async with contextlib.aclosing(turn.pieces()) as pieces:
+        async for piece in pieces:
+            size += len(piece.text)
+            if size > MAX_WHOLE:
+                raise AgentFailed(f"The agent's answer is over {MAX_WHOLE >> 20} million letters.")
+            kept.append(piece)
+    return kept
 
 
 async def _stream(turn: Turn, completion: Completion, reply: Reply) -> None:

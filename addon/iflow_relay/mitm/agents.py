@@ -49,18 +49,18 @@ class RelayAgents(HasRelay):
         if call.route.kind is Kind.MODELS:
             self._answer_models(flow, call)
         body = flow.request.raw_content or b""
-        if call.route.kind is not Kind.CHAT or not self._may_be_meant(body):
+        if call.route.kind is not Kind.CHAT or not self._may_be_meant(body, call):
             return None
         from ..agent.book import agent_name
 
         chat = parse_chat(body)
-        run = ModelMap(self.relay.config.model_map).run(chat.model, foreign_host=False)
+        run = self._model_map(call).run(chat.model, foreign_host=call.foreign_host)
         name = agent_name(run)
         if name is None:
             return None
+        run_on(flow, call, chat, run)
         # The agent's own deadline comes first: it says more.
         call.patience = self.relay.agents.find(name).deadline + MARGIN
-        run_on(flow, call, chat, run)
         return self._send(flow, call)
 
     def _answer_models(self, flow: http.HTTPFlow, call: Call) -> None:
@@ -72,10 +72,21 @@ class RelayAgents(HasRelay):
         ):
             answer_json(flow, call, pick_model(entries, wanted))
 
-    def _may_be_meant(self, body: bytes) -> bool:
+    def _may_be_meant(self, body: bytes, call: Call) -> bool:
         """Whether a closer look is worth it: most requests are for a model of the upstream's."""
-        rules = self.relay.config.model_map
-        return NAMED in body or any(rule.model.startswith("iflow") for rule in rules)
+        targets = [rule.model for rule in self.relay.config.model_map]
+        if call.foreign_host and (default := self.relay.session.found.get("model")):
+            targets.append(default.value)
+        return NAMED in body or any(target.startswith("iflow") for target in targets)
+
+    def _model_map(self, call: Call) -> ModelMap:
+        """As for an upstream, whether or not there is one."""
+        session = self.relay.session
+        session.refresh()
+        if session.is_logged_in:
+            return self.relay.model_map(session.current())
+        default = session.found.get("model")
+        return ModelMap(self.relay.config.model_map, default.value if default else None)
 
     async def _send(self, flow: http.HTTPFlow, call: Call) -> None:
         """Aim the request at the server, which is started for the first one."""

@@ -109,6 +109,26 @@ def test_the_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
         book.find("x")
 
 
+def test_a_change_that_keeps_size_and_time_counts_too(tmp_path: Path) -> None:
+    """As a change of who may read the file does, after which it would else never be tried again."""
+    file, other = tmp_path / "agents.toml", tmp_path / "other"
+    book = AgentBook(file)
+    file.write_text(f"[agent.x]\ncommand = '{sys.executable}'")
+    assert book.find("x").name == "x"
+    other.write_text(f"[agent.y]\ncommand = '{sys.executable}'")
+    times = file.stat()
+    os.utime(other, ns=(times.st_atime_ns, times.st_mtime_ns))
+    other.replace(file)
+    assert book.find("y").name == "y"
+
+
+def test_a_long_name_is_not_said_back_whole(tmp_path: Path) -> None:
+    """A request may be megabytes."""
+    with pytest.raises(NotFound) as caught:
+        AgentBook(tmp_path / "agents.toml").find("x" * 100_000)
+    assert len(caught.value.message) < 1000
+
+
 def test_a_wrong_file_leaves_no_agent(
     tmp_path: Path, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

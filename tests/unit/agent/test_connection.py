@@ -147,3 +147,15 @@ def test_a_server_that_was_not_started_has_no_address(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError):
         _ = server.base_url
     asyncio.run(server.close())
+
+
+def test_a_strangers_body_is_not_waited_for(tmp_path: Path) -> None:
+    """Any program on this machine could else have the relay keep what it sends."""
+
+    async def check(server: AgentServer, speak: Speak) -> None:
+        head = call(server, key="guessed", more="").replace(b"Length: 2", b"Length: 200000000")
+        said = await speak(head + b"x" * 100_000)
+        assert said.startswith(b"HTTP/1.1 401 ")
+        assert b"Connection: close" in said
+
+    on_server(tmp_path, check)

@@ -56,6 +56,16 @@ def test_a_line_that_is_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
         reader.feed(b"x")
 
 
+@pytest.mark.parametrize("line", [b"y\n", b"// y\n", b"\n"])
+def test_lines_without_an_end_are_an_error(line: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless there are messages among them: it would keep the relay from everything else."""
+    monkeypatch.setattr(module, "MAX_NOISE", 10)
+    message = b'{"method": "x"}\n'
+    assert len(read(line * 10, message, line * 10, message)[0]) == 2
+    with pytest.raises(TooLong, match="10 lines that are no message"):
+        read(line * 6, line * 5)
+
+
 @pytest.mark.parametrize(
     ("line", "is_one"),
     [
