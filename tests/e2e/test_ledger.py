@@ -94,8 +94,9 @@ def test_it_holds_no_key_and_no_content(start_relay: StartRelay) -> None:
         chat(client, stream=True, messages=messages)
         chat(client, "echo-key", messages=messages)
         client.get(f"/models?api_key={CLIENT_KEY}")
+        chat(client, model=KEY, headers={"User-Agent": KEY})
     path = usual_place(relay)
-    wait_for_rows(path, 4)
+    wait_for_rows(path, 5)
     files = [file.read_bytes() for file in path.parent.iterdir()]
     assert any(MODEL.encode() in data for data in files)
     for word in (SECRET, KEY, CLIENT_KEY, KEY[3:], CLIENT_KEY[3:]):

@@ -114,6 +114,25 @@ def test_the_numbers_are_those_of_the_ledger(
     )
 
 
+@pytest.mark.parametrize(("span", "name"), [("24 hours", "24h"), ("30 days", "30d")])
+def test_days_and_hours_are_those_of_the_relay(
+    visit: OpenVisit, spent: Spent, span: str, name: str
+) -> None:
+    """Also where the browser is on another day: the span begins with its first day, or hour."""
+    elsewhere = {"timezone_id": "America/Los_Angeles", "locale": "en-US"}
+    there = look_at_usage(visit, spent.url, span, **elsewhere)
+    keys = figure_of(there, "Tokens by").locator("tbody tr")
+    first, last = (
+        datetime.fromisoformat(str(key.get_attribute("data-key")))
+        for key in (keys.first, keys.last)
+    )
+    assert first == datetime.fromisoformat(make_window(name, last.timestamp()).slots[0])
+    begin = f"{first:%b} {first.day}, {first.year}"
+    hour = f", {first.hour % 12 or 12}:00" if name == "24h" else ""
+    total = section_of(there).locator("#usage-total dd").first
+    assert total.inner_text().startswith(f"{begin}{hour}")
+
+
 def test_each_chart_says_its_point_in_words(visit: OpenVisit, spent: Spent) -> None:
     """As the label of an image, which has a table beside it, and what is pointed at below it."""
     there = look_at_usage(visit, spent.url)
@@ -382,6 +401,32 @@ def test_without_the_charts_the_tables_remain(visit: OpenVisit, spent: Spent) ->
     expect(figure.get_by_role("img")).to_be_hidden()
     figure.locator("summary").click()
     expect(figure.get_by_role("table")).to_be_visible()
+
+
+WATCH = """() => {
+  window.cutOff = [];
+  window.written = 0;
+  const write = CanvasRenderingContext2D.prototype.fillText;
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    const half = this.textAlign === "center" ? this.measureText(text).width / 2 : 0;
+    window.written += 1;
+    if (x + half > this.canvas.width) window.cutOff.push(text);
+    return write.call(this, text, x, y);
+  };
+}"""
+
+
+def test_no_number_in_a_narrow_chart_is_cut_off(
+    visit: OpenVisit, start_relay: StartRelay, tmp_path: Path
+) -> None:
+    """Not that above the last bar either, which is the highest of thirty thin ones."""
+    rows = [make_row(n, time.time() - 1, status=200 if n else 502) for n in range(13)]
+    url = start_fresh(start_relay, write_ledger(tmp_path / "ledger.sqlite3", rows))
+    there = look_at_usage(visit, url, viewport={"width": 320, "height": 700})
+    there.page.evaluate(WATCH)
+    choose(there, "30 days")
+    wait_until(lambda: there.page.evaluate("window.written") > 10, "the charts")
+    assert there.page.evaluate("window.cutOff") == []
 
 
 def test_a_chart_is_as_wide_as_its_place(visit: OpenVisit, spent: Spent) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..ledger.reading import Spread
+from ..ledger.reading import By, Spread
 from .usage_sums import Line, Report
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Layout(NamedTuple):
     is_whole: bool
     """Whether all figures are shown."""
     bar: int
-    """Columns of the longest bar."""
+    """Columns of the longest bar; 0 for neither bars nor times."""
     gap: int
     """Columns between two figures."""
 
@@ -38,6 +38,10 @@ LAYOUTS = (
     Layout(False, False, 6, 0),
 )
 """The first that fits is taken, else the last."""
+
+LEAST = Layout(False, False, 0, 1)
+NARROW = 72
+"""Columns; with fewer the least is the last, as names would else have no room at all."""
 
 
 class Figure(NamedTuple):
@@ -55,7 +59,7 @@ def print_report(report: Report) -> None:
 
     console = Console(soft_wrap=False, highlight=False)
     boundless = console.options.update(max_width=10_000)
-    for layout in LAYOUTS:
+    for layout in LAYOUTS if console.width >= NARROW else (*LAYOUTS, LEAST):
         table = _make_table(report, layout, console)
         if Measurement.get(console, boundless, table).maximum <= console.width:
             break
@@ -71,7 +75,7 @@ def _make_table(report: Report, layout: Layout, console: Console) -> Table:
     from rich.text import Text
 
     figures = list(_figures(report, layout))
-    bars = _bars(report, layout.bar, console)
+    bars = _bars(report, layout.bar, console) if layout.bar else []
     table = Table(
         Column(report.by, overflow="fold", max_width=40),
         *(Column(figure.name, justify="right", no_wrap=True) for figure in figures),
@@ -81,10 +85,18 @@ def _make_table(report: Report, layout: Layout, console: Console) -> Table:
         padding=(0, layout.gap, 0, 0),
     )
     for number, line in enumerate((*report.lines, report.total)):
-        cells = [_printable(line.name or NAMELESS, console), *(f.cell(line) for f in figures)]
+        cells = [
+            _printable(_title(line.name, report.by), console),
+            *(f.cell(line) for f in figures),
+        ]
         cells += bars[number : number + 1]
         table.add_row(*map(Text, cells), end_section=number == len(report.lines) - 1)
     return table
+
+
+def _title(name: str, by: By) -> str:
+    """What a line is called; a call that got no answer has the status 0."""
+    return NAMELESS if not name or (by, name) == ("status", "0") else name
 
 
 def _figures(report: Report, layout: Layout) -> Iterator[Figure]:
@@ -96,8 +108,9 @@ def _figures(report: Report, layout: Layout) -> Iterator[Figure]:
     if layout.is_whole:
         yield Figure("cached", lambda line: number(line.sum.cached))
         yield Figure("reason-\ning", lambda line: number(line.sum.reasoning))
-    yield Figure("first\ntoken", lambda line: _seconds(line.sum.first_token))
-    yield Figure("dura-\ntion", lambda line: _seconds(line.sum.duration))
+    if layout.bar:
+        yield Figure("first\ntoken", lambda line: _seconds(line.sum.first_token))
+        yield Figure("dura-\ntion", lambda line: _seconds(line.sum.duration))
     if report.total.cost is not None:
         yield Figure(report.currency or "cost", lambda line: _amount(line.cost))
 

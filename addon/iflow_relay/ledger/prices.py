@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,9 @@ from .values import LedgerError
 
 MILLION = 1_000_000
 """Tokens that a price is for."""
+
+DEAREST = 1e12
+"""No price is higher, so that no sum is infinite."""
 
 FIELDS = ("model", "prompt", "completion", "cached")
 EXAMPLE = 'write for example [[price]] model = "glm-*" prompt = 0.6 completion = 2.2'
@@ -55,13 +57,18 @@ def load_prices(path: Path | None = None) -> Prices:
     path = path or prices_path()
     try:
         data = read_file(path)
+    except ValueError as error:
+        raise LedgerError(str(error)) from error
+    except OSError as error:
+        raise LedgerError(f"{short_path(path)} cannot be read: {error.strerror}") from error
+    try:
         return Prices() if data is None else parse_prices(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise LedgerError(f"{short_path(path)}: it is not UTF-8") from error
+    except RecursionError as error:
+        raise LedgerError(f"{short_path(path)}: it is nested too deep: {EXAMPLE}") from error
     except ValueError as error:
         raise LedgerError(f"{short_path(path)}: {error}") from error
-    except OSError as error:
-        raise LedgerError(f"{short_path(path)} cannot be read: {error.strerror}") from error
 
 
 def parse_prices(text: str) -> Prices:
@@ -96,7 +103,7 @@ def _parse_price(number: int, entry: object) -> Price:
 def _parse_amount(where: str, field: str, entry: dict[str, Any]) -> float:
     amount: Any = entry.get(field)
     is_number = isinstance(amount, int | float) and not isinstance(amount, bool)
-    if is_number and 0 <= amount < math.inf:
+    if is_number and 0 <= amount <= DEAREST:
         return float(amount)
     wanted = "write the price of a million tokens, for example 0.6"
     raise ValueError(f"{where}: {field} is missing or no price: {wanted}")

@@ -23,8 +23,8 @@ PATIENCE = 2.0
 """Seconds for which a file that somebody has locked is tried."""
 
 KEYS: dict[By, str] = {
-    "day": "strftime('%Y-%m-%d', time, 'unixepoch', 'localtime')",
-    "hour": "strftime('%Y-%m-%d %H:00', time, 'unixepoch', 'localtime')",
+    "day": "strftime('%Y-%m-%d', CAST(time AS INTEGER), 'unixepoch', 'localtime')",
+    "hour": "strftime('%Y-%m-%d %H:00', CAST(time AS INTEGER), 'unixepoch', 'localtime')",
     "model": "CASE WHEN run <> '' THEN run ELSE asked END",
     "client": "client",
     "status": "CAST(status AS TEXT)",
@@ -73,6 +73,9 @@ class Ledger:
                 f"There is no ledger {short_path(path)}: a relay begins it with its first call."
             )
         with self._in_words():
+            if not path.is_file():
+                # A pipe would have whoever opens it wait for a writer.
+                raise LedgerError("it is no file: name another with iflow_ledger")
             self._connection, self._version = _open(path)
 
     def sums(self, by: Sequence[By], span: Span, *, spreads: bool = True) -> list[Sum]:

@@ -33,7 +33,9 @@ def _parse_end(name: str, text: str | None, now: float) -> float | None:
     if text is None:
         return None
     try:
-        return _parse_moment(text.strip().lower(), now)
+        moment = _parse_moment(text.strip().lower(), now)
+        datetime.fromtimestamp(moment).astimezone()  # else no calendar has such a day
+        return moment
     except (ValueError, OverflowError, OSError) as error:
         raise ValueError(f"{name}: {text!r} is no time: {ACCEPTED}") from error
 

@@ -84,20 +84,20 @@ def make_ids() -> Iterator[str]:
 
 
 def make_row(call_id: str, ended: Ended) -> Row:
-    """What the ledger keeps of a call."""
+    """What the ledger keeps of a call: no key, where somebody has put it into a name by mistake."""
     call, usage = ended.call, ended.usage
     return Row(
         call=call_id,
         time=call.began,
         route=call.route.kind.value,
-        path=call.route.path.partition("?")[0].removeprefix("/v1"),
+        path=call.redact(call.route.path.partition("?")[0].removeprefix("/v1")),
         dialect="chat" if call.route.kind is Kind.CHAT else "",
-        client=ended.client,
+        client=call.redact(ended.client),
         host=ended.host,
-        asked=call.asked,
-        run=call.run,
+        asked=call.redact(call.asked),
+        run=call.redact(call.run),
         status=ended.status,
-        error=ended.error or "",
+        error=call.redact(ended.error or ""),
         prompt=usage.prompt,
         completion=usage.completion,
         cached=usage.cached,

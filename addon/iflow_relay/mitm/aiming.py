@@ -42,7 +42,7 @@ def aim(
     # A replay runs through mitmproxy's own layer, which sends the flow as it stands.
     shown = authorization if flow.is_replay else relay.shown_authorization
     data.headers = headers_of(fields + shown(upstream.key))
-    call.upstream = upstream
+    call.upstream, call.key = upstream, upstream.key
 
 
 def run_on(flow: http.HTTPFlow, call: Call, chat: ChatRequest, model: str) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mitmproxy import http
 
+from ..credential import Secret
 from ..dialects.chat import Usage
 from ..dialects.chat_stream import ChatStream
 from ..routing import Route
@@ -31,6 +32,8 @@ class Call:
     run: str = ""
     stream: bool = False
     upstream: Upstream | None = None
+    key: Secret | None = None
+    """What the upstream is called with; known also once the call is refused, so that none shows."""
     reader: ChatStream | None = None
     usage: Usage = NOTHING_SAID
     finish: str = ""
@@ -47,8 +50,7 @@ class Call:
 
     def redact(self, text: str) -> str:
         """The text without the key that the upstream was called with."""
-        key = self.upstream.key if self.upstream else None
-        return key.redact(text) if key else text
+        return self.key.redact(text) if self.key else text
 
 
 class Ended(NamedTuple):

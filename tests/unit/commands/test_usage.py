@@ -118,6 +118,23 @@ def test_a_narrow_terminal_gets_short_numbers(ledger: Path) -> None:
     assert second[-2:] == ["100%", "██████"]
 
 
+@pytest.mark.parametrize("by", ["day", "model", "client", "status"])
+def test_a_very_narrow_terminal_gets_names_and_whole_numbers(ledger: Path, by: str) -> None:
+    """Times and bars have no room there."""
+    result = usage(ledger, "--by", by, columns=40)
+    assert max(map(len, result.stdout.splitlines())) <= 40
+    assert "…" not in result.stdout
+    assert "total" in result.stdout
+    assert any(line[1:] == ["1", "0", "1.0M", "500k"] for line in lines(result)) == (by == "day")
+
+
+def test_a_long_name_leaves_the_times_where_they_are(tmp_path: Path) -> None:
+    """In a terminal of the usual width the name is folded."""
+    path = tmp_path / "ledger.sqlite3"
+    write(path, [row(time=time.time(), run="m" * 200)])
+    assert lines(usage(path, "--by", "model", columns=80))[-1][-4:] == ["0.50", "s", "2.00", "s"]
+
+
 def test_a_terminal_without_such_letters_gets_others(ledger: Path) -> None:
     """Nothing in it is beyond ASCII, whatever models are called."""
     write(ledger, [row("4", time=time.time(), run="模型")])
@@ -136,6 +153,16 @@ def test_without_tokens_a_bar_is_the_share_of_the_calls(tmp_path: Path) -> None:
     first, second, _ = lines(usage(path, "--by", "model"))
     assert (first[0], first[-2]) == ("a", "75%")
     assert (second[0], second[-1]) == ("b", "█" * 8)
+
+
+@pytest.mark.parametrize("by", ["model", "status"])
+def test_what_has_no_name_is_called_none(tmp_path: Path, by: str) -> None:
+    """A call that named no model; one whose client left before an answer, which JSON tells as 0."""
+    path = tmp_path / "ledger.sqlite3"
+    write(path, [row(time=time.time(), asked="", run="", status=0, error="client_disconnected")])
+    assert lines(usage(path, "--by", by))[0][0] == "(none)"
+    [told] = json.loads(usage(path, "--by", by, "--json").stdout)["rows"]
+    assert told[by] == ("0" if by == "status" else "")
 
 
 def test_prices_give_costs(ledger: Path) -> None:
@@ -218,6 +245,7 @@ def test_where_no_calls_are_it_says_what_to_do(ledger: Path, tmp_path: Path) -> 
     [
         (("--since", "x"), "since: 'x' is no time: write 7d"),
         (("--since", "1d", "--until", "2d"), "since 1d is not before until 2d"),
+        (("--json", "--since", "99999999d"), "since: '99999999d' is no time: write 7d"),
         (("--set", "iflow_ledger_days=0"), "iflow_ledger_days: 0 is too small"),
     ],
 )

@@ -74,6 +74,9 @@ def test_the_list_is_in_the_configuration_folder() -> None:
         ('[[price]]\nmodel = "a"\nprompt = "1"\ncompletion = 1', r"\(a\): prompt is missing or no"),
         ('[[price]]\nmodel = "a"\nprompt = -1\ncompletion = 1', r"\(a\): prompt is missing or no"),
         ('[[price]]\nmodel = "a"\nprompt = nan\ncompletion = 1', r"\(a\): prompt is missing or no"),
+        (f'[[price]]\nmodel = "a"\nprompt = 1{"0" * 400}', r"\(a\): prompt is missing or no price"),
+        ('[[price]]\nmodel = "a"\nprompt = 1e308', r"\(a\): prompt is missing or no price"),
+        (f"price = {'[' * 9999}", "nested too deep: write for example"),
         ('[[price]]\nmodel = "a"\nprompt = true\ncompletion = 1', r"\(a\): prompt is missing"),
         ('[[price]]\nmodel = "a"\nprompts = 1', "'prompts' is none of model, prompt, completion"),
     ],
@@ -95,5 +98,6 @@ def test_a_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
         load_prices(path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(LedgerError, match="is a folder"):
+    with pytest.raises(LedgerError, match="is a folder") as caught:
         load_prices(path)
+    assert str(caught.value).count(path.name) == 1

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -83,6 +83,14 @@ def test_a_span_has_its_beginning_and_not_its_end(path: Path) -> None:
         assert [ledger.sums((), span)[0].calls for span in spans] == [1, 2, 1]
 
 
+@pytest.mark.parametrize(("by", "key"), [("day", "2026-11-21"), ("hour", "2026-11-21 23:00")])
+def test_the_last_moment_of_a_day_is_of_that_day(path: Path, by: By, key: str) -> None:
+    """Nothing is rounded up to midnight, which the span of that day would not have."""
+    write(path, [row(time=NOON + 12 * 3600 - 0.0001)])
+    with Ledger(path) as ledger:
+        assert [found.keys[0] for found in ledger.sums((by,), ALL)] == [key]
+
+
 def test_an_empty_ledger_gives_one_sum_of_nothing(path: Path) -> None:
     """Also one that nobody has written to yet; groups there are none."""
     nothing = [Sum((), 0, 0, 0, 0, 0, 0, 0, 0, None, None)]
@@ -153,6 +161,15 @@ def test_a_ledger_that_is_not_there_says_what_begins_it(path: Path) -> None:
     with pytest.raises(LedgerError, match=r"There is no ledger .* begins it with its first call"):
         Ledger(path)
     assert not path.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+@pytest.mark.parametrize("make", [os.mkdir, getattr(os, "mkfifo", None)], ids=["folder", "pipe"])
+def test_what_is_no_file_is_not_opened(path: Path, make: Callable[[Path], None]) -> None:
+    """Whoever opens a pipe waits for somebody to write to it."""
+    make(path)
+    with pytest.raises(LedgerError, match="it is no file: name another with iflow_ledger"):
+        Ledger(path)
 
 
 @pytest.mark.parametrize(

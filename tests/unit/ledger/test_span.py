@@ -68,7 +68,20 @@ def test_without_ends_there_is_no_limit() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "x", "7", "7 d", "-7d", "7y", "d", "2026-13-01", "2026-11-1", "1e3d", "9999999999d"],
+    [
+        "",
+        "x",
+        "7",
+        "7 d",
+        "-7d",
+        "7y",
+        "d",
+        "2026-13-01",
+        "2026-11-1",
+        "1e3d",
+        "9999999999d",
+        "999999999w",
+    ],
 )
 def test_what_is_no_time_is_refused_with_what_is(text: str) -> None:
     """The message has the end, the text, and what to write."""

@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +18,9 @@ from tests.unit.ledger.made import NOON, calls, row, write, writer
 
 from iflow_relay.ledger.file import LedgerFile
 from iflow_relay.ledger.opening import SIDE_FILES
-from iflow_relay.ledger.rows import PRUNED_AT_ONCE
+from iflow_relay.ledger.rows import PRUNED_AT_ONCE, write_rows
 from iflow_relay.ledger.schema import MIGRATIONS
+from iflow_relay.ledger.values import Row
 from iflow_relay.ledger.writing import DAY, Writer
 
 
@@ -349,6 +350,23 @@ def test_a_ledger_that_is_taken_away_is_begun_anew(path: Path, is_moved: bool) -
         wait_until(lambda: has(path, "2"), "the row")
 
 
+def test_rows_that_went_into_a_file_moved_at_that_moment_are_written_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is moved between the look at its name and the commit."""
+    moved = path.with_name("moved")
+
+    def write_late(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+        if not moved.exists():
+            path.rename(moved)
+        write_rows(connection, rows)
+
+    monkeypatch.setattr("iflow_relay.ledger.file.write_rows", write_late)
+    write(path, [row("1")])
+    assert moved.exists()
+    assert calls(path) == ["1"]
+
+
 def test_old_calls_go(path: Path) -> None:
     """All of them in the end, in steps; what is younger stays."""
     old = [row(f"old {number}", time=NOON - 10 * DAY) for number in range(PRUNED_AT_ONCE * 2 + 1)]
@@ -370,6 +388,18 @@ def test_old_calls_are_looked_for_once_a_day(path: Path) -> None:
         clock[0] += 3 * DAY
         ledger.put(row("2", time=clock[0]))
         wait_until(lambda: has(path, "2"), "the end of the old one")
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_look_for_old_calls(path: Path) -> None:
+    """As that of a machine which woke up in a wrong year."""
+    clock = [NOON]
+    with writer(path, days=1, now=lambda: clock[0]) as ledger:
+        ledger.put(row("1"))
+        wait_until(lambda: has(path, "1"), "the row")
+        clock[0] -= 100 * DAY
+        ledger.put(row("old", time=clock[0] - 2 * DAY))
+        ledger.put(row("2", time=clock[0]))
+        wait_until(lambda: has(path, "1", "2"), "the end of the old one")
 
 
 def test_the_end_writes_what_waits(path: Path) -> None:

@@ -118,7 +118,8 @@ function writeTotals(plot, ratio, format) {
   const highest = totals.indexOf(Math.max(...totals));
   texts.forEach((text, place) => {
     if (!allFit && place !== highest) return;
-    const [left, top] = [plot.valToPos(place, "x", true), plot.valToPos(totals[place], "y", true)];
+    const end = context.canvas.width - context.measureText(text).width / 2;
+    const [left, top] = [Math.min(plot.valToPos(place, "x", true), end), plot.valToPos(totals[place], "y", true)];
     context.fillText(text, left, top - 4 * ratio);
   });
   context.restore();

@@ -51,6 +51,15 @@ export function slot(name) {
   const shown = name.includes(" ")
     ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
     : { month: "short", day: "numeric" };
-  const date = new Date(`${name.replace(" ", "T").padEnd(11, "T").padEnd(16, "00:00")}Z`);
+  return write(name, shown);
+}
+
+/** When a day or an hour began, with its year, where the relay is. */
+export function slotBegin(name) {
+  return write(name, { dateStyle: "medium", ...(name.includes(" ") && { timeStyle: "short" }) });
+}
+
+function write(slotName, shown) {
+  const date = new Date(`${slotName.replace(" ", "T").padEnd(11, "T").padEnd(16, "00:00")}Z`);
   return new Intl.DateTimeFormat(tag(), { ...shown, timeZone: "UTC" }).format(date);
 }

@@ -4,7 +4,7 @@ import { find, make, show, write } from "./dom.js";
 import { has, word } from "./language.js";
 import { money, percent, whole } from "./numbers.js";
 import { Table } from "./table.js";
-import { date, moment } from "./time.js";
+import { moment, slotBegin } from "./time.js";
 import { nameOf, secondsOrNone, showNumbers, showSpread } from "./usage_figures.js";
 
 let models, outcomes, calls;
@@ -25,11 +25,11 @@ function begin() {
 }
 
 /** Draw the sums in words. */
-export function drawTotal({ total, since, currency, unpriced, cost_problem: problem }) {
+export function drawTotal({ total, slots, currency, unpriced, cost_problem: problem }) {
   const { calls: count, failed, prompt, completion, cached, reasoning } = total;
   const share = percent(count ? failed / count : 0);
   const rows = [
-    ["since", date(since)],
+    ["since", slotBegin(slots[0].slot)],
     ["calls", word("totalCalls", { calls: whole(count), failed: whole(failed), share })],
     ["tokensIn", word("totalIn", { prompt: whole(prompt), cached: whole(cached) })],
     ["tokensOut", word("totalOut", { completion: whole(completion), reasoning: whole(reasoning) })],

@@ -200,6 +200,7 @@ export const zh = {
   "error.agent_login_required": "Agent 自己需要先登录。",
   "error.agent_timeout": "Agent 长时间没有应答。",
   "error.agent_unavailable": "此处无法使用 Agent：缺少它的程序、配置或所需的库。",
+  "error.client_disconnected": "客户端在应答结束前断开了连接。",
   "error.credential_renewed": "密钥在请求期间已更新：请再发送一次。",
   "error.credential_renewing": "密钥需要续期，但尚未成功。",
   "error.empty_response": "上游的应答是空的。",
