@@ -76,7 +76,7 @@ class Calls:
         return {
             "models": [
                 {name: entry[name] for name in SHOWN if isinstance(entry.get(name), str)}
-                for entry in entries
+                for entry in (*entries, *inside.agent_entries())
             ],
             "source": "file" if named else "builtin" if is_own else "upstream",
         }

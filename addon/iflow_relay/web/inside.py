@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ..config import Config
 from ..library import Library
@@ -69,6 +69,9 @@ class Inside(Protocol):
     @property
     def verification(self) -> Verification:
         """What is demanded of the certificates of those who are called."""
+
+    def agent_entries(self) -> list[dict[str, Any]]:
+        """The agents that could be called, as entries of the catalog."""
 
     def next_proxy(self, scheme: str, host: str, port: int) -> Proxy | None:
         """The proxy on the way there; None where the way is direct."""

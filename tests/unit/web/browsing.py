@@ -69,6 +69,11 @@ class Plain:
     troubles: Troubles = field(default_factory=Troubles)
     renewal: Renewing = field(default_factory=Renewing)
     verification: Verification = field(default_factory=Verification)
+    agents: tuple[str, ...] = ()
+
+    def agent_entries(self) -> list[dict[str, Any]]:
+        """The agents by their models' names."""
+        return [{"id": name, "object": "model"} for name in self.agents]
 
     def next_proxy(self, scheme: str, host: str, port: int) -> Proxy | None:
         """Every way is direct."""

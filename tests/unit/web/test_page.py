@@ -253,6 +253,14 @@ def test_a_file_of_models_is_shown(home: Path, tmp_path: Path) -> None:
     assert got == {"models": [{"id": "mine", "name": "Mine"}], "source": "file"}
 
 
+def test_agents_are_shown_after_them(home: Path) -> None:
+    """As clients get the list."""
+    put_settings(home, apiKey=KEY)
+    inside = make_plain()
+    inside.agents = ("iflow/qwen",)
+    assert Browser(inside).get("/ui/models").json["models"][-1] == {"id": "iflow/qwen"}
+
+
 def test_there_are_no_models_without_a_login(browser: Browser) -> None:
     """The reason is told."""
     got = browser.get("/ui/models")
