@@ -49,7 +49,8 @@ except BlockingIOError:
 
 make_venv() {
     echo "Setting up in .venv (once, about a minute) ..." >&2
-    wanted=.
+    # With agents, so that everything in the README works from a checkout.
+    wanted='.[agent]'
     if [ "$1" = dev ] || [ -e "$stamp/dev" ]; then wanted='.[dev]'; fi
     log=$(mktemp) || exit 1
     if fill_venv </dev/null >"$log" 2>&1; then
@@ -106,7 +107,7 @@ write_stamp() {
     rm -rf "$stamp.new" && mkdir "$stamp.new" &&
         cp pyproject.toml scripts/constraints.txt "$stamp.new" &&
         printf '%s\n' "$root" >"$stamp.new/root" &&
-        { [ "$wanted" = . ] || : >"$stamp.new/dev"; } &&
+        { [ "$wanted" != '.[dev]' ] || : >"$stamp.new/dev"; } &&
         mv "$stamp.new" "$stamp"
 }
 
