@@ -148,3 +148,18 @@ def test_a_program_that_cannot_be_run_is_named(tmp_path: Path) -> None:
     os.close(line)
     assert done.stderr.startswith(b"./no-such-program cannot be run: No such file")
     assert b"exit status 127" in done.stderr
+
+
+def test_a_program_that_ends_where_nobody_hears_it_leaves_nothing(
+    tmp_path: Path, held: list[Held]
+) -> None:
+    """A relay that was killed has closed the other end of its stderr, too."""
+    program = Held(tmp_path, "input()")
+    held.append(program)
+    assert program.process.stderr
+    assert program.process.stdin
+    program.process.stderr.close()
+    program.process.stdin.close()
+    program.process.stderr = program.process.stdin = None
+    wait_until(program.is_gone, "its end", 10)
+    assert not program.folder.exists()
